@@ -1,0 +1,264 @@
+"""The words of the field as types: what every part of driftwatch hands to the next.
+
+Nothing here computes. All records are frozen; all times are UTC-aware.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class Task(StrEnum):
+    """What the model predicts."""
+
+    BINARY = "binary"
+    MULTICLASS = "multiclass"
+    REGRESSION = "regression"
+
+
+class ColumnKind(StrEnum):
+    """How a column is measured; frozen into the baseline's schema."""
+
+    NUMERIC = "numeric"
+    CATEGORICAL = "categorical"
+    BOOLEAN = "boolean"
+
+
+class ColumnRole(StrEnum):
+    """What a column is to the model; labels, predictions and scores are columns like others."""
+
+    FEATURE = "feature"
+    PREDICTION = "prediction"
+    SCORE = "score"
+    LABEL = "label"
+
+
+class Status(StrEnum):
+    """What can be said of a finding or a window, from best known to not known."""
+
+    OK = "ok"
+    WARNING = "warning"
+    DRIFT = "drift"
+    INSUFFICIENT_DATA = "insufficient_data"
+    ERROR = "error"
+
+
+class AlertKind(StrEnum):
+    """What moved. Each kind has its own evidence and its share of the false-alarm budget."""
+
+    FEATURE_DRIFT = "feature_drift"
+    PREDICTION_DRIFT = "prediction_drift"
+    LABEL_DRIFT = "label_drift"
+    QUALITY = "quality"
+
+
+class Direction(StrEnum):
+    """Which way a column changed."""
+
+    NONE = "none"
+    UP = "up"
+    DOWN = "down"
+    WIDER = "wider"
+    NARROWER = "narrower"
+    RESHAPED = "reshaped"
+    MIX = "mix"
+
+
+class ThresholdOrigin(StrEnum):
+    """Where a threshold came from."""
+
+    FIXED = "fixed"
+    SAMPLING = "sampling"
+    NATURAL = "natural"
+    BUDGET = "budget"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Threshold:
+    """A limit, and where it came from.
+
+    ``fixed``: somebody chose it. ``sampling``: the baseline's own sampling error reaches this far.
+    ``natural``: the reference's own windows differ this much. ``budget``: the false-alarm budget asks for it.
+    """
+
+    value: float
+    origin: ThresholdOrigin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """In which direction a column changed, in numbers and in words."""
+
+    direction: Direction
+    text: str
+    """One short phrase, such as ``"mean 12.1 -> 14.9"`` or ``"more DE, fewer FR"``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """What a statistic says of one column: a number and how it was had. It knows no threshold.
+
+    ``score`` is ``nan`` where the statistic is undefined (no rows, nothing but missing values);
+    ``error_bound`` is the most that the score can differ from the one of the raw rows.
+    """
+
+    statistic: str
+    score: float
+    p_value: float | None
+    n_reference: int
+    n_live: int
+    binning: str
+    error_bound: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One measured fact: a column (or the model's quality), a statistic, and what is much.
+
+    ``p_value`` is for "the true score is at most the threshold", at this window's size; ``e_value`` is the
+    bet made of it; ``evidence`` what the column has gathered over windows.
+    """
+
+    kind: AlertKind
+    column: str
+    statistic: str
+    score: float
+    threshold: Threshold
+    p_value: float
+    e_value: float
+    evidence: float
+    n_reference: int
+    n_live: int
+    status: Status
+    change: Change
+    binning: str = ""
+    error_bound: float = 0.0
+    note: str = ""
+
+
+class VerdictReason(StrEnum):
+    """Why the judge said what it said."""
+
+    WITHIN_TOLERANCE = "within_tolerance"
+    EVIDENCE_GROWING = "evidence_growing"
+    EVIDENCE_REACHED_BUDGET = "evidence_reached_budget"
+    STILL_DRIFTING = "still_drifting"
+    TOO_FEW_ROWS = "too_few_rows"
+    TOO_FEW_LABELS = "too_few_labels"
+    NO_REFERENCE = "no_reference"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the judge made of the findings of one kind in one window, with its reason."""
+
+    kind: AlertKind
+    status: Status
+    reason: VerdictReason
+    evidence: float
+    limit: Threshold
+    columns: tuple[str, ...] = ()
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowKey:
+    """Which rows a window holds: ``start <= event_time < end`` of one model version."""
+
+    model: str
+    model_version: str
+    start: datetime
+    end: datetime
+    segment: str = ""
+
+
+class WindowStage(StrEnum):
+    """How far a window has come: inputs are judged when it closes, quality when its labels had their time."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    COMPLETE = "complete"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowRecord:
+    """A window as it is stored and shown."""
+
+    key: WindowKey
+    stage: WindowStage
+    rows: int
+    labels: int
+    status: Status
+    findings: tuple[Finding, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    performance: Mapping[str, float] = field(default_factory=dict)
+    judged_at: datetime | None = None
+
+
+class AlertState(StrEnum):
+    """The life of an alert."""
+
+    FIRING = "firing"
+    RESOLVED = "resolved"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """A verdict with a life. ``started`` and ``ended`` are event times of window ends."""
+
+    alert_id: str
+    model: str
+    model_version: str
+    kind: AlertKind
+    state: AlertState
+    started: datetime
+    ended: datetime | None
+    columns: tuple[str, ...]
+    evidence: float
+    reason: str
+
+
+class RetrainState(StrEnum):
+    """Where a retrain episode stands."""
+
+    REQUESTED = "requested"
+    DELIVERED = "delivered"
+    ACKNOWLEDGED = "acknowledged"
+    TRAINING = "training"
+    EVALUATING = "evaluating"
+    PROMOTED = "promoted"
+    REJECTED = "rejected"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrainStep:
+    """One line of an episode's history."""
+
+    at: datetime
+    state: RetrainState
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrainEpisode:
+    """One request to retrain and everything that came of it.
+
+    ``retrain_id`` is also the idempotency key of the trigger: the same over every retry.
+    ``triggered`` is the event time at which the evidence was complete; ``until`` the exclusive end of
+    the event times whose labels had their time to arrive.
+    """
+
+    retrain_id: str
+    model: str
+    model_version: str
+    state: RetrainState
+    triggered: datetime
+    until: datetime
+    reason: str
+    alert_ids: tuple[str, ...]
+    history: tuple[RetrainStep, ...]
+    new_version: str | None = None

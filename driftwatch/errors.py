@@ -1,0 +1,154 @@
+"""The errors that driftwatch raises on purpose.
+
+::
+
+    DriftwatchError
+    ├── InputError              what was given is wrong: names the field and what to do
+    │   ├── ReferenceDataError  a reference that no baseline can be fitted from
+    │   ├── BaselineError       a baseline document of another version, cut short or altered
+    │   ├── EventError          one event that does not fit its model's schema
+    │   ├── FileError           a file that is absent, unreadable or of an unknown kind
+    │   └── SettingError        a setting with a value that cannot work
+    ├── UnknownModel            nobody registered a baseline under this name
+    ├── UnknownVersion          the model is known, this version of it is not
+    ├── UnknownRetrain          no retrain episode with this id
+    ├── StateConflict           the wanted change does not follow from the present state
+    ├── StoreError              a store cannot do its work
+    │   ├── StoreFull           no room: try again later
+    │   └── StoreInUse          another process holds the data folder
+    ├── SinkError               a notification was not delivered
+    │   ├── SinkUnavailable     it may work later: try again
+    │   └── SinkRejected        it never will: do not try again
+    └── ServiceError            a driftwatch service did not answer as it should
+        ├── ServiceUnavailable  it could not be reached or asked to wait: try again
+        └── ServiceRejected     it refused what was sent: do not try again
+
+Every message is one sentence or two: what is wrong, then what to do about it.
+"""
+
+from __future__ import annotations
+
+
+class DriftwatchError(Exception):
+    """The root: catch it to catch everything that driftwatch raises on purpose."""
+
+
+class InputError(DriftwatchError):
+    """Something that was given is wrong.
+
+    Parameters
+    ----------
+    problem
+        What is wrong, in one sentence, without the field's name.
+    field
+        The column, JSON path, option or setting at fault, where there is one.
+    remedy
+        What to do about it.
+    """
+
+    def __init__(self, problem: str, *, field: str | None = None, remedy: str | None = None) -> None:
+        self.problem = problem
+        self.field = field
+        self.remedy = remedy
+        super().__init__(problem, field, remedy)
+
+    def __str__(self) -> str:
+        head = f"{self.field}: {self.problem}" if self.field else self.problem
+        return f"{head} {self.remedy}" if self.remedy else head
+
+
+class ReferenceDataError(InputError):
+    """A reference that no baseline can be fitted from."""
+
+
+class BaselineError(InputError):
+    """A baseline document of another version, cut short or altered."""
+
+
+class EventError(InputError):
+    """One event that does not fit its model's schema."""
+
+
+class FileError(InputError):
+    """A file that is absent, unreadable or of an unknown kind."""
+
+
+class SettingError(InputError):
+    """A setting with a value that cannot work."""
+
+
+class UnknownModel(DriftwatchError):
+    """Nobody registered a baseline under this name."""
+
+    def __init__(self, model: str) -> None:
+        self.model = model
+        super().__init__(model)
+
+    def __str__(self) -> str:
+        return f"No model is called {self.model!r}. Register it with PUT /v1/models/{self.model}/baseline."
+
+
+class UnknownVersion(DriftwatchError):
+    """The model is known, this version of it is not."""
+
+    def __init__(self, model: str, model_version: str) -> None:
+        self.model = model
+        self.model_version = model_version
+        super().__init__(model, model_version)
+
+    def __str__(self) -> str:
+        return (
+            f"Model {self.model!r} has no version {self.model_version!r}. "
+            f"Register it with PUT /v1/models/{self.model}/baseline."
+        )
+
+
+class UnknownRetrain(DriftwatchError):
+    """No retrain episode with this id."""
+
+    def __init__(self, retrain_id: str) -> None:
+        self.retrain_id = retrain_id
+        super().__init__(retrain_id)
+
+    def __str__(self) -> str:
+        return f"No retrain has the id {self.retrain_id!r}. GET /v1/retrains lists them."
+
+
+class StateConflict(DriftwatchError):
+    """The wanted change does not follow from the present state."""
+
+
+class StoreError(DriftwatchError):
+    """A store cannot do its work."""
+
+
+class StoreFull(StoreError):
+    """No room is left: try again later."""
+
+
+class StoreInUse(StoreError):
+    """Another process holds the data folder."""
+
+
+class SinkError(DriftwatchError):
+    """A notification was not delivered."""
+
+
+class SinkUnavailable(SinkError):
+    """The receiver may take it later: try again."""
+
+
+class SinkRejected(SinkError):
+    """The receiver never will take it: do not try again."""
+
+
+class ServiceError(DriftwatchError):
+    """A driftwatch service did not answer as it should."""
+
+
+class ServiceUnavailable(ServiceError):
+    """The service could not be reached, or asked to wait: try again."""
+
+
+class ServiceRejected(ServiceError):
+    """The service refused what was sent: do not try again."""

@@ -1,0 +1,396 @@
+"""What the pipeline asks of the outside, as Protocols.
+
+The real parts are in ``stores`` and ``sinks``; working in-memory ones ship in ``driftwatch.testing``; one suite
+(``tests/conformance``) holds both to the sentences below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from driftwatch.core.events import Batch, LabelBatch, PredictionBatch
+from driftwatch.core.records import Alert, AlertState, RetrainEpisode, RetrainState, RetrainStep, WindowKey, WindowRecord
+
+
+class Clock(Protocol):
+    """Where the time comes from."""
+
+    def now(self) -> datetime:
+        """The present, UTC-aware."""
+        ...
+
+
+# --- spool: durable acknowledgement -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class SpoolEntry:
+    """One accepted batch as it lies in the spool. Rows that were duplicates are already taken out."""
+
+    sequence: int
+    received_time: datetime
+    batch: Batch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpoolReceipt:
+    """What became of one appended batch: positions of rows that had been accepted before are in ``duplicates``."""
+
+    sequence: int | None
+    accepted: int
+    duplicates: tuple[int, ...]
+
+
+class Spool(Protocol):
+    """Batches on disk, in the order of their acknowledgement, until the pipeline has done with them.
+
+    A prediction's id is remembered for the horizon that the spool was opened with, also after its batch is
+    removed; the same id again (in the same batch or a later one) is a duplicate. Labels have no duplicates
+    here: the same label again changes nothing, another one is a correction.
+    """
+
+    def append(self, batch: Batch, received_time: datetime) -> Future[SpoolReceipt]:
+        """Ask for ``batch`` to be written. The future is done when it is on disk (synced), or fails.
+
+        Raises
+        ------
+        StoreFull
+            From the call or the future: the bound on waiting batches or on the spool's size is reached, or
+            the disk is full. Nothing of the batch is kept.
+        """
+        ...
+
+    def read(self, after: int, limit: int) -> list[SpoolEntry]:
+        """Entries with a sequence above ``after``, oldest first, until they hold ``limit`` rows or more."""
+        ...
+
+    def remove_through(self, sequence: int) -> None:
+        """Forget the entries up to and with ``sequence``. Their ids stay known for the horizon."""
+        ...
+
+    def pending_rows(self) -> int:
+        """Rows acknowledged and not yet removed."""
+        ...
+
+    def last_sequence(self) -> int:
+        """The highest sequence ever given; 0 at first. Never given again, also after a removal and a restart."""
+        ...
+
+    def wait(self, after: int, timeout_seconds: float) -> bool:
+        """Block until there is an entry above ``after`` (true) or the time is over (false)."""
+        ...
+
+    def close(self) -> None:
+        """Write what was promised and let go of the files."""
+        ...
+
+
+# --- log: every prediction and label, as plain Parquet --------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogFile:
+    """One file of the log. ``path`` is relative to the log's folder."""
+
+    path: str
+    kind: str
+    model: str
+    day: date
+    first_sequence: int
+    last_sequence: int
+    rows: int
+    size_bytes: int
+
+
+class Log(Protocol):
+    """Files of predictions and labels. Which of them count is the state's knowledge, not the folder's."""
+
+    def write(self, entries: Sequence[SpoolEntry]) -> list[LogFile]:
+        """Write the entries' rows, a file per kind, model and day, named by the sequences given.
+
+        Writing the same entries again writes the same files. A file appears whole (synced) or not at all.
+        """
+        ...
+
+    def read_predictions(
+        self, files: Sequence[LogFile], start: datetime | None, end: datetime | None
+    ) -> Iterator[PredictionBatch]:
+        """Rows with ``start <= event_time < end``, a batch per version and file."""
+        ...
+
+    def read_labels(self, files: Sequence[LogFile]) -> Iterator[LabelBatch]:
+        """All labels of the files, oldest acknowledgement first."""
+        ...
+
+    def remove(self, files: Sequence[LogFile]) -> None:
+        """Delete files that the state no longer counts."""
+        ...
+
+
+# --- state: baselines, slices, windows, alerts, episodes, outbox -----------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredBaseline:
+    """A registered baseline document."""
+
+    model: str
+    model_version: str
+    document: str
+    registered_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SliceKey:
+    """The smallest unit of event time that is profiled. ``start`` in microseconds since 1970 UTC."""
+
+    model: str
+    model_version: str
+    segment: str
+    start: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredSlice:
+    """A slice's mergeable sums: ``profile`` and ``performance`` are what ``core`` encodes itself to."""
+
+    key: SliceKey
+    rows: int
+    labels: int
+    profile: bytes
+    performance: bytes
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Outstanding:
+    """Predictions that wait for labels, as columns of equal length.
+
+    ``prediction`` is what quality needs of each row (prediction and scores), one small blob a row in an encoding
+    of the pipeline's choice.
+    """
+
+    prediction_ids: tuple[str, ...]
+    model_versions: tuple[str, ...]
+    segments: tuple[str, ...]
+    event_time: NDArray[np.int64]
+    prediction: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinedLabel:
+    """A label that met its prediction. ``replaced`` is the label that had been joined before, if any."""
+
+    prediction_id: str
+    model_version: str
+    segment: str
+    event_time: int
+    prediction: bytes
+    label: str
+    label_time: int
+    replaced: str | None
+
+
+class OutboxState(StrEnum):
+    """Where a notification stands."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxMessage:
+    """Something that a sink must be told, with a key that stays the same over every retry."""
+
+    message_id: str
+    sink: str
+    model: str
+    body: str
+    created_at: datetime
+    retrain_id: str | None = None
+    attempts: int = 0
+    next_attempt_at: datetime | None = None
+    state: OutboxState = OutboxState.PENDING
+    last_error: str = ""
+
+
+class StateReader(Protocol):
+    """Questions to the state; each answers from one consistent moment."""
+
+    def models(self) -> list[str]:
+        """Names of all models, sorted."""
+        ...
+
+    def baselines(self, model: str) -> list[StoredBaseline]:
+        """All versions of a model, oldest registration first; empty for an unknown model."""
+        ...
+
+    def mark(self, name: str) -> int:
+        """A named whole number; 0 until it is set."""
+        ...
+
+    def marks(self, prefix: str) -> dict[str, int]:
+        """All marks whose name starts with ``prefix``."""
+        ...
+
+    def document(self, name: str) -> str | None:
+        """A small named JSON document (a detector's memory, for one); None until it is put."""
+        ...
+
+    def documents(self, prefix: str) -> dict[str, str]:
+        """All documents whose name starts with ``prefix``."""
+        ...
+
+    def slices(self, model: str, model_version: str, segment: str, start: int, end: int) -> list[StoredSlice]:
+        """Slices with ``start <= key.start < end``, in order."""
+        ...
+
+    def slice_bounds(self, model: str) -> dict[tuple[str, str], tuple[int, int]]:
+        """First and last slice start by (model_version, segment)."""
+        ...
+
+    def windows(
+        self, model: str, *, model_version: str | None = None, limit: int | None = None,
+        start: datetime | None = None, end: datetime | None = None, segment: str | None = None,
+    ) -> list[WindowRecord]:
+        """Judged windows by start, newest first; ``start``/``end`` keep windows that begin in that range."""
+        ...
+
+    def alerts(self, model: str | None = None, *, state: AlertState | None = None, limit: int | None = None) -> list[Alert]:
+        """Alerts, newest first."""
+        ...
+
+    def retrains(self, model: str | None = None, *, limit: int | None = None) -> list[RetrainEpisode]:
+        """Retrain episodes, newest first."""
+        ...
+
+    def retrain(self, retrain_id: str) -> RetrainEpisode | None:
+        """One episode with its history."""
+        ...
+
+    def outbox(self, *, state: OutboxState | None = None, due_at: datetime | None = None, limit: int | None = None) -> list[OutboxMessage]:
+        """Messages, oldest first; with ``due_at`` only pending ones whose next attempt is not after it."""
+        ...
+
+    def log_files(self, model: str | None = None, kind: str | None = None) -> list[LogFile]:
+        """The files that count, by first sequence."""
+        ...
+
+    def outstanding_count(self, model: str) -> int:
+        """Predictions that wait for their label."""
+        ...
+
+    def waiting_label_count(self, model: str) -> int:
+        """Labels that wait for their prediction."""
+        ...
+
+
+class StateTransaction(StateReader, Protocol):
+    """Changes that happen together or not at all; reads inside see them."""
+
+    def put_baseline(self, baseline: StoredBaseline) -> None:
+        """Register a version; the same version again replaces its document."""
+        ...
+
+    def set_mark(self, name: str, value: int) -> None: ...
+
+    def put_document(self, name: str, document: str) -> None: ...
+
+    def put_slices(self, slices: Sequence[StoredSlice]) -> None:
+        """Insert or replace by key."""
+        ...
+
+    def add_outstanding(self, model: str, rows: Outstanding) -> list[JoinedLabel]:
+        """Remember predictions for the join; answers those whose label was already waiting."""
+        ...
+
+    def join_labels(self, batch: LabelBatch) -> list[JoinedLabel]:
+        """Join labels with outstanding predictions.
+
+        A label whose prediction is not known waits. A label equal to the one already joined is not answered.
+        Several labels for one id: the last in the batch counts. ``JoinedLabel.label`` is the label as text.
+        """
+        ...
+
+    def forget_outstanding(self, model: str, before: int) -> tuple[int, int]:
+        """Forget predictions (joined or not) and waiting labels with an event time before ``before``.
+
+        Answers how many predictions never met a label, and how many labels never met a prediction.
+        """
+        ...
+
+    def put_window(self, window: WindowRecord) -> None:
+        """Insert or replace by key."""
+        ...
+
+    def window(self, key: WindowKey) -> WindowRecord | None: ...
+
+    def put_alert(self, alert: Alert) -> None:
+        """Insert or replace by id."""
+        ...
+
+    def open_retrain(self, episode: RetrainEpisode) -> None: ...
+
+    def step_retrain(self, retrain_id: str, step: RetrainStep, new_version: str | None = None) -> None:
+        """Append to the history and take the step's state."""
+        ...
+
+    def put_message(self, message: OutboxMessage) -> None:
+        """Insert or replace by id."""
+        ...
+
+    def add_log_files(self, files: Sequence[LogFile]) -> None:
+        """Count these files from now on; a path that counts already is replaced."""
+        ...
+
+    def retire_log_files(self, paths: Sequence[str]) -> None: ...
+
+
+class State(Protocol):
+    """The small relational memory of the service."""
+
+    def read(self) -> AbstractContextManager[StateReader]:
+        """A consistent view, for as long as the context lasts."""
+        ...
+
+    def transaction(self) -> AbstractContextManager[StateTransaction]:
+        """All changes made inside are kept when the context ends, none if it ends by an exception."""
+        ...
+
+    def close(self) -> None: ...
+
+
+# --- sinks ------------------------------------------------------------------------------------------------------------
+
+
+class Sink(Protocol):
+    """Something that is told. One small file a sink."""
+
+    name: str
+
+    def deliver(self, message: OutboxMessage) -> str:
+        """Tell it, and answer what to note in the history.
+
+        Raises
+        ------
+        SinkUnavailable
+            It may work later.
+        SinkRejected
+            It never will.
+        """
+        ...
+
+
+__all__ = [
+    "Clock", "JoinedLabel", "Log", "LogFile", "Outstanding", "OutboxMessage", "OutboxState", "RetrainState", "Sink",
+    "SliceKey", "Spool", "SpoolEntry", "SpoolReceipt", "State", "StateReader", "StateTransaction", "StoredBaseline", "StoredSlice",
+]
