@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
-from driftwatch.core.table import Table, Values
+from driftwatch.core.table import Table, Values, concatenated
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -45,3 +47,47 @@ class LabelBatch:
 
 
 Batch = PredictionBatch | LabelBatch
+
+
+def joined_predictions(batches: Sequence[PredictionBatch]) -> PredictionBatch:
+    """Batches of one version of one model, one after another; ``extra`` is left out.
+
+    Raises
+    ------
+    ValueError
+        Where versions differ or nothing is given.
+    """
+    if len({(batch.model, batch.model_version) for batch in batches}) != 1:
+        raise ValueError("batches of one version can be joined, and at least one is needed")
+    first = batches[0]
+    if len(batches) == 1:
+        return replace(first, extra=Table({}, len(first)))
+    n_rows = sum(len(batch) for batch in batches)
+    columns = {name: concatenated([batch.columns[name] for batch in batches]) for name in first.columns.columns}
+    return PredictionBatch(
+        model=first.model,
+        model_version=first.model_version,
+        prediction_ids=tuple(chain.from_iterable(batch.prediction_ids for batch in batches)),
+        event_time=np.concatenate([batch.event_time for batch in batches]),
+        segments=tuple(chain.from_iterable(batch.segments for batch in batches)),
+        columns=Table(columns, n_rows),
+        extra=Table({}, n_rows),
+    )
+
+
+def joined_labels(batches: Sequence[LabelBatch]) -> LabelBatch:
+    """Label batches of one model, one after another.
+
+    Raises
+    ------
+    ValueError
+        Where models differ or nothing is given.
+    """
+    if len({batch.model for batch in batches}) != 1:
+        raise ValueError("label batches of one model can be joined, and at least one is needed")
+    return LabelBatch(
+        model=batches[0].model,
+        prediction_ids=tuple(chain.from_iterable(batch.prediction_ids for batch in batches)),
+        event_time=np.concatenate([batch.event_time for batch in batches]),
+        labels=concatenated([batch.labels for batch in batches]),
+    )

@@ -72,6 +72,23 @@ class Names:
         return lookup[self.codes]
 
 
+def name_of(value: str | bool | int | float) -> str:
+    """The name under which a value is counted, whatever type a file, a frame or JSON gave it.
+
+    Examples
+    --------
+    >>> name_of(True), name_of(3), name_of(3.0), name_of(0.5), name_of("DE")
+    ('true', '3', '3', '0.5', 'DE')
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool | np.bool_):
+        return "true" if value else "false"
+    if isinstance(value, float | np.floating) and float(value).is_integer() and abs(value) < 2**53:
+        return str(int(value))
+    return str(value)
+
+
 Values = Numbers | Names
 
 

@@ -1,0 +1,160 @@
+"""Values that came as JSON, made into columns; what does not fit is reported by row and field."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+
+import numpy as np
+
+from driftwatch.core.records import ColumnKind
+from driftwatch.core.schema import Column
+from driftwatch.core.table import Names, Numbers, Values, name_of
+from driftwatch.core.windows import to_microseconds
+from driftwatch.errors import EventError
+
+Problem = Callable[[int, str], None]
+"""Called with the row and a sentence where a value does not fit."""
+
+_NUMBER_TYPES = frozenset({float, int, type(None)})
+_NUMBER_WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+_LARGEST_SHOWN = 40
+
+
+def column_values(values: Sequence[object], column: Column, problem: Problem) -> Values:
+    """Values of one column of the schema, by the kind that the baseline froze."""
+    if column.kind is ColumnKind.NUMERIC:
+        return number_values(values, problem)
+    return name_values(values, problem)
+
+
+def number_values(values: Sequence[object], problem: Problem) -> Numbers:
+    """Numbers, ``None`` and the words NaN, Infinity and -Infinity; anything else is a problem."""
+    if set(map(type, values)) <= _NUMBER_TYPES:
+        try:
+            return Numbers(np.array(values, dtype=np.float64))
+        except OverflowError:
+            pass  # an integer beyond the range of float64: the slow way below says which row
+    numbers = np.empty(len(values), dtype=np.float64)
+    for row, value in enumerate(values):
+        numbers[row] = _number(value, row, problem)
+    return Numbers(numbers)
+
+
+def _number(value: object, row: int, problem: Problem) -> float:
+    if value is None:
+        return math.nan
+    if isinstance(value, str):
+        if value in _NUMBER_WORDS:
+            return _NUMBER_WORDS[value]
+        problem(row, f"must be a number, not the text {shortened(value)!r}.")
+    elif isinstance(value, bool) or not isinstance(value, int | float):
+        problem(row, f"must be a number, not {_kind_of(value)}.")
+    else:
+        try:
+            return float(value)
+        except OverflowError:
+            problem(row, "is beyond the range of a 64-bit float.")
+    return math.nan
+
+
+def name_values(values: Sequence[object], problem: Problem) -> Names:
+    """Texts, numbers and booleans as names, ``None`` as missing; lists and objects are a problem."""
+    names: list[str | None] = []
+    for row, value in enumerate(values):
+        if value is None or isinstance(value, str):
+            names.append(value)
+        elif isinstance(value, bool | int | float):
+            names.append(name_of(value))
+        else:
+            problem(row, f"must be a text, a number or a boolean, not {_kind_of(value)}.")
+            names.append(None)
+    return Names.of(names)
+
+
+def class_values(values: Sequence[object], classes: tuple[str, ...], problem: Problem) -> Names:
+    """Names that must be among ``classes``; missing is a problem too."""
+    named = name_values(values, problem)
+    known = set(classes)
+    for row, name in enumerate(named.to_list()):
+        if name is None:
+            problem(row, "is missing.")
+        elif name not in known:
+            shown = ", ".join(classes[:10])
+            problem(row, f"{shortened(name)!r} is none of the model's classes ({shown}).")
+    return named
+
+
+def target_numbers(values: Sequence[object], problem: Problem) -> Numbers:
+    """Finite numbers; missing, NaN and infinity are problems."""
+    numbers = number_values(values, problem)
+    for row in np.flatnonzero(~np.isfinite(numbers.values)).tolist():
+        problem(row, "must be a finite number.")
+    return numbers
+
+
+def extra_values(values: Sequence[object]) -> Values:
+    """A column that the schema does not know: numbers where all are, names otherwise."""
+    if set(map(type, values)) <= _NUMBER_TYPES:
+        return number_values(values, lambda row, text: None)
+    return Names.of([None if value is None else value if isinstance(value, str) else name_of(value) for value in values])
+
+
+def event_microseconds(value: object, received: int, latest_allowed: int) -> int:
+    """An event's time in microseconds since 1970 UTC; ``received`` where it has none.
+
+    RFC 3339 text with an offset, a ``datetime`` with one, or seconds since 1970 as a number.
+
+    Raises
+    ------
+    EventError
+        For a time that cannot be read, has no offset, lies before 1970 or after ``latest_allowed``.
+    """
+    if value is None:
+        return received
+    moment = _moment(value)
+    if moment < 0:
+        raise EventError("lies before 1970.", field="event_time")
+    if moment > latest_allowed:
+        raise EventError("lies in the future.", field="event_time", remedy="Check the sender's clock and time zone.")
+    return moment
+
+
+def _moment(value: object) -> int:
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            raise EventError(
+                f"{shortened(value)!r} is no time.", field="event_time", remedy="Write 2026-01-31T08:00:00Z."
+            ) from None
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise EventError("has no time zone.", field="event_time", remedy="End it with Z or an offset.")
+        return to_microseconds(value)
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e13:
+        return round(value * 1_000_000)
+    raise EventError("must be a time.", field="event_time", remedy="Write 2026-01-31T08:00:00Z.")
+
+
+def shortened(text: str) -> str:
+    """A user's text, cut so that a message stays short."""
+    return text if len(text) <= _LARGEST_SHOWN else f"{text[: _LARGEST_SHOWN - 1]}…"
+
+
+def field_names(rows: Iterable[dict[str, object]]) -> dict[str, None]:
+    """Every key of every row, in order of first appearance."""
+    return {name: None for row in rows for name in row}
+
+
+def _kind_of(value: object) -> str:
+    match value:
+        case bool():
+            return "a boolean"
+        case list():
+            return "a list"
+        case dict():
+            return "an object"
+        case _:
+            return f"a {type(value).__name__}"
