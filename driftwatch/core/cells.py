@@ -19,6 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from driftwatch.core.table import Names, Numbers, Values
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NumericCells:
@@ -57,3 +59,75 @@ class NamedCells:
 
 
 Cells = NumericCells | NamedCells
+
+
+def cell_counts(cells: Cells, values: Values) -> NDArray[np.int64]:
+    """Count values over the cells.
+
+    The one place where values meet cells: a faster way of counting replaces this function and nothing else.
+
+    Parameters
+    ----------
+    cells
+        Of a baseline's column.
+    values
+        `Numbers` for numeric cells, `Names` for named ones; any length.
+
+    Returns
+    -------
+    counts
+        ``int64`` of length ``cells.n_counts``; sums to ``len(values)``.
+
+    Raises
+    ------
+    TypeError
+        If the values are not of the cells' kind.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from driftwatch.core.table import Names, Numbers
+    >>> cell_counts(NumericCells(np.array([0.0, 1.0])), Numbers(np.array([0.0, 0.5, np.nan, 7.0, np.inf])))
+    array([1, 1, 1, 1, 1])
+    >>> cell_counts(NamedCells(("a",), rare=("b",)), Names.of(["a", "b", "new", None]))
+    array([1, 1, 1, 1])
+    """
+    if isinstance(cells, NumericCells) and isinstance(values, Numbers):
+        return _numeric_counts(cells, values.values)
+    if isinstance(cells, NamedCells) and isinstance(values, Names):
+        return _named_counts(cells, values)
+    raise TypeError("numeric cells count numbers, named cells count names")
+
+
+def _numeric_counts(cells: NumericCells, values: NDArray[np.float64]) -> NDArray[np.int64]:
+    edges = cells.edges
+    counts = np.empty(cells.n_counts, dtype=np.int64)
+    finite = values[np.isfinite(values)]
+    if len(finite) < len(edges):
+        counts[:-2] = np.bincount(np.searchsorted(edges, finite, side="left"), minlength=cells.n_cells)
+    else:
+        # Sorting costs a fifth of looking up every value among a thousand edges.
+        finite.sort()
+        below = np.searchsorted(finite, edges, side="right")
+        counts[0] = below[0] if len(edges) else len(finite)
+        np.subtract(below[1:], below[:-1], out=counts[1 : len(edges)])
+        counts[cells.n_cells - 1] = len(finite) - (below[-1] if len(edges) else 0)
+    missing = int(np.count_nonzero(np.isnan(values)))
+    counts[-2] = missing
+    counts[-1] = len(values) - len(finite) - missing
+    return counts
+
+
+def _named_counts(cells: NamedCells, values: Names) -> NDArray[np.int64]:
+    position = {name: code for code, name in enumerate(cells.names)}
+    position.update(dict.fromkeys(cells.rare, len(cells.names)))
+    unseen = len(cells.names) + 1
+    # A column's names are few and its rows many: count codes first, then send each name's count to its cell.
+    by_code = np.bincount(values.codes + 1, minlength=len(values.names) + 1)
+    target = np.fromiter(
+        (position.get(name, unseen) for name in values.names), dtype=np.intp, count=len(values.names)
+    )
+    counts = np.zeros(cells.n_counts, dtype=np.int64)
+    np.add.at(counts, target, by_code[1:])
+    counts[-1] = by_code[0]
+    return counts

@@ -1,0 +1,256 @@
+"""The baseline: what a model was trained on, frozen as a schema, cells, counts and reference quality. No rows."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from driftwatch.core.cells import Cells, NumericCells
+from driftwatch.core.moments import Moments
+from driftwatch.core.natural import NaturalVariation
+from driftwatch.core.performance import Measure, PerformanceSums
+from driftwatch.core.records import Task
+from driftwatch.core.schema import Column, Schema
+
+FORMAT_VERSION = 1
+"""The version of the baseline's document that this code writes and reads."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class ColumnBaseline:
+    """One column of the reference.
+
+    Attributes
+    ----------
+    column
+        Its name, kind and role.
+    cells
+        Where values are counted.
+    counts
+        ``int64`` of length ``cells.n_counts``: the reference's own counts.
+    moments
+        Of the finite values; None for columns of names.
+    psi_starts
+        The first cell of each PSI bin, ascending, the first being 0. Numbers: about ten bins of equal mass, a
+        value that repeats heavily taking one. Names: one bin a cell.
+    """
+
+    column: Column
+    cells: Cells
+    counts: NDArray[np.int64]
+    moments: Moments | None
+    psi_starts: NDArray[np.intp]
+
+    @property
+    def n(self) -> int:
+        """Rows of the reference, missing values with them."""
+        return int(self.counts.sum())
+
+    @property
+    def n_present(self) -> int:
+        """Rows of the reference whose value is in a cell: neither missing nor non-finite."""
+        return int(self.counts[: self.cells.n_cells].sum())
+
+    def psi_counts(self, counts: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Counts over the PSI bins, from counts over the cells.
+
+        Parameters
+        ----------
+        counts
+            Of length ``cells.n_counts`` (of the reference, or of a profile), or a matrix with such rows.
+
+        Returns
+        -------
+        counts
+            Along the last axis one number a bin; missing and non-finite values are left out.
+        """
+        bins: NDArray[np.int64] = np.add.reduceat(counts[..., : self.cells.n_cells], self.psi_starts, axis=-1)
+        return bins
+
+    def cell_text(self, cell: int) -> str:
+        """A cell of present values in words, such as ``"(1.5, 2]"`` or ``"DE"``."""
+        if isinstance(self.cells, NumericCells):
+            edges = self.cells.edges
+            lower = f"({edges[cell - 1]:g}" if cell > 0 else "(-inf"
+            upper = f"{edges[cell]:g}]" if cell < len(edges) else "inf)"
+            return f"{lower}, {upper}"
+        return (*self.cells.names, "other", "unseen")[cell]
+
+
+class PerformanceSource(StrEnum):
+    """Which rows the reference performance was measured on."""
+
+    HELD_OUT = "held_out"
+    REFERENCE = "reference"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferencePerformance:
+    """How good the model was when the baseline was fitted.
+
+    ``source`` is ``held_out`` where rows were given that the model had not been fitted on. ``reference`` means
+    the reference rows themselves: a model looks better on those than it is, so live quality will seem worse.
+    """
+
+    sums: PerformanceSums
+    source: PerformanceSource
+
+    @property
+    def loss(self) -> Measure:
+        """The mean loss of a row (``mae`` or ``error_rate``) with its standard error."""
+        return self.sums.loss()
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Baseline:
+    """What a model was trained on, frozen.
+
+    Fit one with `Baseline.fit`, keep it with `to_json`, load it with `from_json`.
+
+    Attributes
+    ----------
+    model, model_version
+        Whose baseline this is.
+    schema
+        Which columns are measured, and how.
+    n_rows
+        Rows of the reference.
+    columns
+        Every measured column, by name, in the schema's order.
+    performance
+        The model's quality at the time; None where no label and prediction were given.
+    natural
+        How much the reference's own windows differ from each other; empty without a timestamp.
+    fitted_at
+        When, if it was said.
+    notices
+        What the user should know: columns set aside, what was inferred, what is missing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> baseline = Baseline.fit({"x": np.arange(1000.0), "colour": ["red", "blue"] * 500})
+    >>> baseline.n_rows, list(baseline.columns)
+    (1000, ['x', 'colour'])
+    >>> Baseline.from_json(baseline.to_json()).layout == baseline.layout
+    True
+    """
+
+    model: str
+    model_version: str
+    schema: Schema
+    n_rows: int
+    columns: Mapping[str, ColumnBaseline]
+    performance: ReferencePerformance | None = None
+    natural: NaturalVariation = field(default_factory=NaturalVariation)
+    fitted_at: datetime | None = None
+    notices: tuple[str, ...] = ()
+    format_version: int = FORMAT_VERSION
+
+    @cached_property
+    def layout(self) -> str:
+        """Sixteen hexadecimal digits that two baselines share if their profiles can be added."""
+        digest = hashlib.sha256()
+        for name, column in self.columns.items():
+            digest.update(f"{name!r} {column.column.kind} ".encode())
+            if isinstance(column.cells, NumericCells):
+                digest.update(column.cells.edges.astype("<f8").tobytes())
+            else:
+                digest.update(f"{column.cells.names!r} {column.cells.rare!r}".encode())
+            if column.moments is not None:
+                digest.update(f" {column.moments.centre!r} {column.moments.scale!r}".encode())
+        return digest.hexdigest()[:16]
+
+    @classmethod
+    def fit(
+        cls,
+        reference: Any,
+        *,
+        evaluation: Any = None,
+        model: str = "model",
+        model_version: str = "1",
+        task: Task | str | None = None,
+        label: str | None = None,
+        prediction: str | None = None,
+        score: str | Sequence[str] | None = None,
+        timestamp: str | None = None,
+        categorical: Iterable[str] = (),
+        ignore: Iterable[str] = (),
+        fitted_at: datetime | None = None,
+    ) -> Baseline:
+        """Fit a baseline to the rows that a model was trained on.
+
+        Parameters
+        ----------
+        reference
+            A pandas or Polars frame, an Arrow table or record batch, a mapping of names to arrays or lists, or
+            a `Table`.
+        evaluation
+            Rows held out of the training, with label and prediction: the model's quality on them is the
+            reference performance. Without them it is measured on ``reference``, with a notice.
+        model, model_version
+            Whose baseline this is.
+        task
+            ``binary``, ``multiclass`` or ``regression``; inferred from the label (or prediction) if None.
+        label, prediction
+            Columns of the true value and of the model's answer. Either may be left out.
+        score
+            Columns of probabilities: one for the positive class of a binary model, one a class for multiclass.
+        timestamp
+            Column of event times. With it, the natural variation between the reference's own windows is
+            learned. It is not measured itself.
+        categorical
+            Columns to count by name though they hold numbers.
+        ignore
+            Columns to leave out.
+        fitted_at
+            Noted in the document.
+
+        Raises
+        ------
+        ReferenceDataError
+            If a named column is not there, no row or no measurable column is left, there are too many columns,
+            or a column is not what its role asks for.
+        """
+        from driftwatch.core.fitting import FitOptions, fitted_baseline
+
+        options = FitOptions(
+            model=model,
+            model_version=model_version,
+            task=task,
+            label=label,
+            prediction=prediction,
+            scores=(score,) if isinstance(score, str) else tuple(score or ()),
+            timestamp=timestamp,
+            categorical=frozenset(categorical),
+            ignore=frozenset(ignore),
+            fitted_at=fitted_at,
+        )
+        return fitted_baseline(reference, evaluation, options)
+
+    def to_json(self) -> str:
+        """The baseline as a JSON document with a version and a checksum; it holds no rows."""
+        from driftwatch.core.baseline_document import written_baseline
+
+        return written_baseline(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Baseline:
+        """The inverse of `to_json`.
+
+        Raises
+        ------
+        BaselineError
+            If the document is of another kind or version, cut short, or altered.
+        """
+        from driftwatch.core.baseline_document import read_baseline
+
+        return read_baseline(text)
