@@ -81,6 +81,10 @@ class Spool(Protocol):
         """Rows acknowledged and not yet removed."""
         ...
 
+    def rows_after(self, sequence: int) -> int:
+        """Rows of the entries above ``sequence``."""
+        ...
+
     def last_sequence(self) -> int:
         """The highest sequence ever given; 0 at first. Never given again, also after a removal and a restart."""
         ...

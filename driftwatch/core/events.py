@@ -17,8 +17,9 @@ class PredictionBatch:
     """Predictions of one version of one model, checked against its schema; all columns have equal length.
 
     ``event_time`` is in microseconds since 1970-01-01 UTC. ``columns`` holds the features, the prediction and
-    the scores under the names that the baseline's schema gives them. ``extra`` holds features that the schema
-    does not know: they are kept in the log and judged by nobody.
+    the scores under the names that the baseline's schema gives them; ``prediction`` and ``scores`` are the names
+    of those among them, as the schema has them, so that the log can call them what they are. ``extra`` holds
+    features that the schema does not know: they are kept in the log and judged by nobody.
     """
 
     model: str
@@ -28,9 +29,23 @@ class PredictionBatch:
     segments: tuple[str, ...]
     columns: Table
     extra: Table
+    prediction: str | None = None
+    scores: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.prediction_ids)
+
+    def take(self, rows: NDArray[np.intp]) -> PredictionBatch:
+        """The rows chosen by position."""
+        positions = rows.tolist()
+        return replace(
+            self,
+            prediction_ids=tuple(self.prediction_ids[row] for row in positions),
+            event_time=self.event_time[rows],
+            segments=tuple(self.segments[row] for row in positions),
+            columns=self.columns.take(rows),
+            extra=self.extra.take(rows),
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -72,6 +87,8 @@ def joined_predictions(batches: Sequence[PredictionBatch]) -> PredictionBatch:
         segments=tuple(chain.from_iterable(batch.segments for batch in batches)),
         columns=Table(columns, n_rows),
         extra=Table({}, n_rows),
+        prediction=first.prediction,
+        scores=first.scores,
     )
 
 

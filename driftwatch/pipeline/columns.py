@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
 
 import numpy as np
@@ -32,10 +33,9 @@ def column_values(values: Sequence[object], column: Column, problem: Problem) ->
 def number_values(values: Sequence[object], problem: Problem) -> Numbers:
     """Numbers, ``None`` and the words NaN, Infinity and -Infinity; anything else is a problem."""
     if set(map(type, values)) <= _NUMBER_TYPES:
-        try:
+        # An integer beyond float64's range ends the fast way; the slow one says which row it is in.
+        with suppress(OverflowError):
             return Numbers(np.array(values, dtype=np.float64))
-        except OverflowError:
-            pass  # an integer beyond the range of float64: the slow way below says which row
     numbers = np.empty(len(values), dtype=np.float64)
     for row, value in enumerate(values):
         numbers[row] = _number(value, row, problem)
@@ -98,7 +98,11 @@ def extra_values(values: Sequence[object]) -> Values:
     """A column that the schema does not know: numbers where all are, names otherwise."""
     if set(map(type, values)) <= _NUMBER_TYPES:
         return number_values(values, lambda row, text: None)
-    return Names.of([None if value is None else value if isinstance(value, str) else name_of(value) for value in values])
+    return Names.of([None if value is None else _name(value) for value in values])
+
+
+def _name(value: object) -> str:
+    return name_of(value) if isinstance(value, str | bool | int | float) else str(value)
 
 
 def event_microseconds(value: object, received: int, latest_allowed: int) -> int:
@@ -123,12 +127,7 @@ def event_microseconds(value: object, received: int, latest_allowed: int) -> int
 
 def _moment(value: object) -> int:
     if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError:
-            raise EventError(
-                f"{shortened(value)!r} is no time.", field="event_time", remedy="Write 2026-01-31T08:00:00Z."
-            ) from None
+        return _moment(_parsed(value))
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise EventError("has no time zone.", field="event_time", remedy="End it with Z or an offset.")
@@ -136,6 +135,15 @@ def _moment(value: object) -> int:
     if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e13:
         return round(value * 1_000_000)
     raise EventError("must be a time.", field="event_time", remedy="Write 2026-01-31T08:00:00Z.")
+
+
+def _parsed(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise EventError(
+            f"{shortened(text)!r} is no time.", field="event_time", remedy="Write 2026-01-31T08:00:00Z."
+        ) from None
 
 
 def shortened(text: str) -> str:

@@ -80,6 +80,29 @@ class Telemetry:
             return Snapshot(dict(self._counters), histograms)
 
 
+class Tally:
+    """What a transaction counts: published when it is kept, forgotten when it is not."""
+
+    def __init__(self) -> None:
+        self._counts: list[tuple[str, int, dict[str, str]]] = []
+        self._observed: list[tuple[str, list[float], dict[str, str]]] = []
+
+    def count(self, name: str, amount: int = 1, **labels: str) -> None:
+        """Like :meth:`Telemetry.count`, later."""
+        self._counts.append((name, amount, labels))
+
+    def observe(self, name: str, values_seconds: list[float], **labels: str) -> None:
+        """Like :meth:`Telemetry.observe`, later."""
+        self._observed.append((name, values_seconds, labels))
+
+    def publish(self, telemetry: Telemetry) -> None:
+        """Hand everything on."""
+        for name, amount, labels in self._counts:
+            telemetry.count(name, amount, **labels)
+        for name, values_seconds, labels in self._observed:
+            telemetry.observe(name, values_seconds, **labels)
+
+
 def _cumulative(counts: list[int], total: float) -> HistogramValue:
     running, cumulative = 0, []
     for count in counts:

@@ -1,0 +1,168 @@
+"""The one place that chooses the parts and builds the service from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from driftwatch.core.evidence import FalseAlarmBudget
+from driftwatch.core.judge import JudgePolicy
+from driftwatch.core.retrain import RetrainPolicy
+from driftwatch.core.windows import WindowPlan
+from driftwatch.pipeline.baselines import Baselines
+from driftwatch.pipeline.deliver import Deliverer
+from driftwatch.pipeline.ingest import Ingest, IngestLimits
+from driftwatch.pipeline.judge import Judge, JudgeSettings
+from driftwatch.pipeline.operations import Operations
+from driftwatch.pipeline.record import Recorder
+from driftwatch.pipeline.run import Pace, Pipeline, Runner
+from driftwatch.pipeline.telemetry import Telemetry
+from driftwatch.ports import Clock, Log, Sink, Spool, State
+from driftwatch.settings import Settings
+from driftwatch.sinks.webhook import WebhookSink
+from driftwatch.stores.folder import DataFolder
+from driftwatch.stores.log import ParquetLog
+from driftwatch.stores.spool import SqliteSpool
+from driftwatch.stores.state import SqlState
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        """The present, UTC-aware."""
+        return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A service whose parts know each other; ``start`` sets its threads going."""
+
+    ingest: Ingest
+    operations: Operations
+    telemetry: Telemetry
+    pipeline: Pipeline
+    runner: Runner
+    spool: Spool
+    state: State
+    folder: DataFolder | None = None
+
+    def start(self) -> None:
+        """Set the pipeline and the delivery going."""
+        self.runner.start()
+
+    def close(self) -> None:
+        """Let the threads finish what they are at, and let go of the files."""
+        self.runner.stop()
+        self.spool.close()
+        self.state.close()
+        if self.folder is not None:
+            self.folder.close()
+
+
+def window_plan(settings: Settings) -> WindowPlan:
+    """How event time is cut."""
+    return WindowPlan(window=settings.window, lateness=settings.lateness, label_wait=settings.label_wait)
+
+
+def judge_policy(settings: Settings) -> JudgePolicy:
+    """How windows are judged."""
+    return JudgePolicy(
+        budget=FalseAlarmBudget.parse(settings.false_alarms),
+        quality_ratio=settings.quality_ratio,
+        minimum_rows=settings.minimum_rows,
+        minimum_labels=settings.minimum_labels,
+    )
+
+
+def sinks(settings: Settings) -> dict[str, Sink]:
+    """Everybody who is told, by name."""
+    found: dict[str, Sink] = {}
+    if settings.webhook_url:
+        found["webhook"] = WebhookSink(settings.webhook_url, settings.webhook_secret.get_secret_value())
+    return found
+
+
+def build_service(settings: Settings) -> Service:
+    """The service with its embedded stores in ``settings.data``.
+
+    Raises
+    ------
+    StoreError
+        The folder cannot be used; `StoreInUse` where another service holds it.
+    """
+    folder = DataFolder(settings.data)
+    try:
+        spool = SqliteSpool(
+            folder.spool_path,
+            horizon_seconds=settings.duplicate_horizon.total_seconds(),
+            max_rows=settings.spool_rows,
+        )
+        state = SqlState.open(folder.state_url)
+        return assemble(settings, spool=spool, log=ParquetLog(folder.log_path), state=state, folder=folder)
+    except BaseException:
+        folder.close()
+        raise
+
+
+def assemble(
+    settings: Settings,
+    *,
+    spool: Spool,
+    log: Log,
+    state: State,
+    clock: Clock | None = None,
+    told: dict[str, Sink] | None = None,
+    folder: DataFolder | None = None,
+) -> Service:
+    """A service of the given stores; tests pass those of ``driftwatch.testing``."""
+    clock = clock or SystemClock()
+    told = sinks(settings) if told is None else told
+    telemetry = Telemetry()
+    baselines = Baselines(state)
+    plan = window_plan(settings)
+    pace = Pace()
+    judge_settings = JudgeSettings(
+        plan=plan,
+        judging=judge_policy(settings),
+        retraining=RetrainPolicy(kinds=frozenset(settings.retrain_on), cooldown=settings.retrain_cooldown),
+        sinks=tuple(told),
+        public_url=settings.public_url or f"http://{settings.host}:{settings.port}",
+    )
+    pipeline = Pipeline(
+        spool=spool,
+        state=state,
+        baselines=baselines,
+        judge=Judge(judge_settings, baselines, clock),
+        recorder=Recorder(spool, log, state, rows_a_file=pace.rows_a_file),
+        plan=plan,
+        clock=clock,
+        telemetry=telemetry,
+        pace=pace,
+        label_horizon=settings.label_horizon,
+    )
+    runner = Runner(pipeline, Deliverer(state, told, clock, telemetry), pace)
+    limits = IngestLimits(features=settings.max_features, ahead=settings.ahead)
+    return Service(
+        ingest=Ingest(baselines, spool, clock, telemetry, limits),
+        operations=Operations(
+            spool=spool,
+            state=state,
+            log=log,
+            pipeline=pipeline,
+            runner=runner,
+            baselines=baselines,
+            clock=clock,
+            telemetry=telemetry,
+            most_models=settings.max_models,
+        ),
+        telemetry=telemetry,
+        pipeline=pipeline,
+        runner=runner,
+        spool=spool,
+        state=state,
+        folder=folder,
+    )
+
+
+__all__ = ["Service", "SystemClock", "assemble", "build_service", "judge_policy", "sinks", "window_plan"]

@@ -1,0 +1,64 @@
+"""The ``driftwatch`` command: one file a command, this one puts them together."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from driftwatch import __version__
+from driftwatch.cli.baseline import fit, show
+from driftwatch.cli.check import check
+from driftwatch.cli.demo import demo
+from driftwatch.cli.export import export
+from driftwatch.cli.replay import replay
+from driftwatch.cli.serve import serve
+from driftwatch.errors import DriftwatchError
+
+WRONG_USE = 2
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="driftwatch",
+    help="Watches machine-learning models in production for drift, and asks for a retrain when the evidence says so.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+baseline_app = typer.Typer(help="Fit and show baselines.", no_args_is_help=True)
+baseline_app.command("fit")(fit)
+baseline_app.command("show")(show)
+app.add_typer(baseline_app, name="baseline")
+app.command()(check)
+app.command()(serve)
+app.command()(replay)
+app.command()(export)
+app.command()(demo)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"driftwatch {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Options of the command itself."""
+
+
+def main() -> None:
+    """Run the command; errors that driftwatch raises on purpose end in one line and exit code 2."""
+    try:
+        app()
+    except DriftwatchError as error:
+        typer.echo(f"driftwatch: {error}", err=True)
+        sys.exit(WRONG_USE)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)

@@ -1,0 +1,94 @@
+"""``driftwatch baseline``: fit one from a file, show one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table as RichTable
+
+from driftwatch.cli.output import Format, console, print_json, progress_notice
+from driftwatch.core.records import Task
+from driftwatch.errors import FileError
+
+
+def fit(
+    reference: Annotated[Path, typer.Argument(help="The rows the model was trained on (.csv .parquet .arrow .ndjson).")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the baseline.")],
+    model: Annotated[str, typer.Option(help="Name of the model.")] = "model",
+    model_version: Annotated[str, typer.Option(help="Version of the model.")] = "1",
+    task: Annotated[Task | None, typer.Option(help="What the model predicts; found from the label if left out.")] = None,
+    label: Annotated[str | None, typer.Option(help="Column with the truth.")] = None,
+    prediction: Annotated[str | None, typer.Option(help="Column with the model's prediction.")] = None,
+    score: Annotated[list[str] | None, typer.Option(help="Column with a probability; one a class.")] = None,
+    timestamp: Annotated[str | None, typer.Option(help="Column with the time of each row.")] = None,
+    categorical: Annotated[list[str] | None, typer.Option(help="Numeric column that holds categories.")] = None,
+    ignore: Annotated[list[str] | None, typer.Option(help="Column to leave out.")] = None,
+    evaluation: Annotated[
+        Path | None, typer.Option(help="Rows the model was not trained on: they give the reference performance.")
+    ] = None,
+) -> None:
+    """Fit a baseline: what live rows will be compared with. It holds counts, no rows.
+
+    Example: driftwatch baseline fit train.parquet --label y --prediction y_pred -o baseline.json
+    """
+    from driftwatch.core.baseline import Baseline
+    from driftwatch.sources.files import read_table
+
+    with progress_notice(f"Reading {reference} …"):
+        rows = read_table(reference)
+        held_out = read_table(evaluation) if evaluation is not None else None
+    with progress_notice(f"Fitting a baseline of {rows.num_rows:,} rows …"):
+        baseline = Baseline.fit(
+            rows,
+            evaluation=held_out,
+            model=model,
+            model_version=model_version,
+            task=task,
+            label=label,
+            prediction=prediction,
+            score=score or None,
+            timestamp=timestamp,
+            categorical=categorical or (),
+            ignore=ignore or (),
+            fitted_at=datetime.now(UTC),
+        )
+    try:
+        output.write_text(baseline.to_json())
+    except OSError as error:
+        raise FileError(f"cannot be written ({error.strerror}).", field=str(output), remedy="Check --output.") from None
+    for notice in baseline.notices:
+        console(stderr=True).print(f"notice: {notice}", markup=False, highlight=False)
+    console().print(
+        f"{output}: {baseline.model} {baseline.model_version}, {len(baseline.columns)} columns of "
+        f"{baseline.n_rows:,} rows",
+        markup=False,
+        highlight=False,
+    )
+
+
+def show(
+    baseline: Annotated[Path, typer.Argument(help="A baseline file.")],
+    output_format: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TABLE,
+) -> None:
+    """Show what a baseline knows.
+
+    Example: driftwatch baseline show baseline.json
+    """
+    from driftwatch.cli.files import read_baseline
+    from driftwatch.core.description import describe
+
+    description = describe(read_baseline(baseline))
+    if output_format is Format.JSON:
+        print_json(description)
+        return
+    table = RichTable(title=description.title, title_justify="left", box=None, pad_edge=False)
+    for heading in ("column", "role", "kind", "cells", "missing", "summary"):
+        table.add_column(heading, justify="right" if heading in {"cells", "missing"} else "left")
+    for row in description.columns:
+        table.add_row(row.name, row.role, row.kind, str(row.cells), f"{row.missing_share:.1%}", row.summary)
+    console().print(table)
+    for line in (*description.performance, *description.notices):
+        console().print(line, markup=False, highlight=False)

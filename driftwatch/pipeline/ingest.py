@@ -1,0 +1,255 @@
+"""Stage 1: check events against their model's schema, and spool them.
+
+Events come as rows and leave as columns. One bad event is rejected with its index and field; the rest is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from driftwatch.core.baseline import Baseline
+from driftwatch.core.events import LabelBatch, PredictionBatch
+from driftwatch.core.records import ColumnRole, Task
+from driftwatch.core.table import Table, Values
+from driftwatch.core.windows import to_microseconds
+from driftwatch.errors import EventError, UnknownVersion
+from driftwatch.identifiers import uuid7
+from driftwatch.pipeline.baselines import Baselines
+from driftwatch.pipeline.columns import (
+    class_values,
+    column_values,
+    event_microseconds,
+    extra_values,
+    field_names,
+    number_values,
+    target_numbers,
+)
+from driftwatch.pipeline.telemetry import Telemetry
+from driftwatch.ports import Clock, Spool, SpoolReceipt
+from driftwatch.wire.native import LabelEvent, PredictionEvent, Rejection
+
+IndexedPrediction = tuple[int, PredictionEvent]
+IndexedLabel = tuple[int, LabelEvent]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestLimits:
+    """What an event may at most be."""
+
+    features: int = 2_000
+    id_characters: int = 256
+    ahead: timedelta = timedelta(minutes=5)
+    """How far an event's time may lie ahead of this machine's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What became of a request: ids of the events that were taken, and the others with their reasons.
+
+    The receipts are done when the events are durable.
+    """
+
+    prediction_ids: tuple[str, ...]
+    rejections: tuple[Rejection, ...]
+    receipts: tuple[Future[SpoolReceipt], ...]
+
+
+@dataclass(slots=True)
+class _Problems:
+    """The first problem of each bad row."""
+
+    by_row: dict[int, Rejection] = field(default_factory=dict)
+
+    def at(self, name: str, indexes: Sequence[int]) -> _FieldProblems:
+        return _FieldProblems(self, name, indexes)
+
+
+@dataclass(frozen=True, slots=True)
+class _FieldProblems:
+    problems: _Problems
+    name: str
+    indexes: Sequence[int]
+
+    def __call__(self, row: int, text: str) -> None:
+        self.problems.by_row.setdefault(row, Rejection(self.indexes[row], self.name, text))
+
+
+class Ingest:
+    """Takes events in, durably. Safe to use from several threads."""
+
+    def __init__(
+        self, baselines: Baselines, spool: Spool, clock: Clock, telemetry: Telemetry, limits: IngestLimits
+    ) -> None:
+        self._baselines = baselines
+        self._spool = spool
+        self._clock = clock
+        self._telemetry = telemetry
+        self._limits = limits
+
+    def predictions(self, model: str, events: Sequence[IndexedPrediction]) -> Submission:
+        """Check and spool predictions, each with its index in the request.
+
+        Raises
+        ------
+        UnknownModel
+            Nobody registered the model.
+        StoreFull
+            There is no room at the moment; nothing was taken.
+        """
+        now = self._clock.now()
+        default = self._baselines.get(model)
+        rejections: list[Rejection] = []
+        by_version: dict[str, list[IndexedPrediction]] = {}
+        for index, event in events:
+            by_version.setdefault(event.model_version or default.model_version, []).append((index, event))
+        batches: list[PredictionBatch] = []
+        ids: list[tuple[int, str]] = []
+        for version, rows in by_version.items():
+            try:
+                baseline = self._baselines.get(model, version)
+            except UnknownVersion as error:
+                rejections += [Rejection(index, "model_version", str(error)) for index, _ in rows]
+                continue
+            batch, indexes, problems = self._checked(baseline, rows, now)
+            rejections += problems
+            if batch is not None:
+                batches.append(batch)
+                ids += zip(indexes, batch.prediction_ids, strict=True)
+        in_order = tuple(one for _, one in sorted(ids))
+        return self._spooled(model, "predictions", batches, in_order, rejections, now)
+
+    def labels(self, model: str, events: Sequence[IndexedLabel]) -> Submission:
+        """Check and spool labels, each with its index in the request; raises like :meth:`predictions`."""
+        now = self._clock.now()
+        baseline = self._baselines.get(model)
+        rows = list(events)
+        rejections: list[Rejection] = []
+        while rows:
+            problems = _Problems()
+            indexes = [index for index, _ in rows]
+            ids = self._ids([event.prediction_id for _, event in rows], problems, indexes)
+            times = self._times([event.event_time for _, event in rows], problems, indexes, now)
+            labels = _targets(baseline, [event.label for _, event in rows], problems.at("label", indexes))
+            if not problems.by_row:
+                batch = LabelBatch(model=model, prediction_ids=ids, event_time=times, labels=labels)
+                return self._spooled(model, "labels", [batch], ids, rejections, now)
+            rejections += problems.by_row.values()
+            rows = [row for position, row in enumerate(rows) if position not in problems.by_row]
+        return self._spooled(model, "labels", [], (), rejections, now)
+
+    def _checked(
+        self, baseline: Baseline, rows: list[IndexedPrediction], now: datetime
+    ) -> tuple[PredictionBatch | None, list[int], list[Rejection]]:
+        rejections: list[Rejection] = []
+        while rows:
+            problems = _Problems()
+            batch = self._columns(baseline, rows, now, problems)
+            if not problems.by_row:
+                return batch, [index for index, _ in rows], rejections
+            rejections += problems.by_row.values()
+            rows = [row for position, row in enumerate(rows) if position not in problems.by_row]
+        return None, [], rejections
+
+    def _columns(
+        self, baseline: Baseline, rows: list[IndexedPrediction], now: datetime, problems: _Problems
+    ) -> PredictionBatch:
+        schema = baseline.schema
+        indexes = [index for index, _ in rows]
+        events = [event for _, event in rows]
+        ids = self._ids([event.prediction_id for event in events], problems, indexes)
+        times = self._times([event.event_time for event in events], problems, indexes, now)
+        features = [event.features for event in events]
+        for row, one in enumerate(features):
+            if len(one) > self._limits.features:
+                text = f"has {len(one):,} entries; at most {self._limits.features:,} are taken."
+                problems.at("features", indexes)(row, text)
+        if problems.by_row:
+            features = [{} if row in problems.by_row else one for row, one in enumerate(features)]
+        columns: dict[str, Values] = {
+            column.name: column_values(
+                [one.get(column.name) for one in features], column, problems.at(f"features.{column.name}", indexes)
+            )
+            for column in schema.features
+        }
+        extra: dict[str, Values] = {
+            name: extra_values([one.get(name) for one in features])
+            for name in field_names(features)
+            if name not in columns
+        }
+        predicted = [event.prediction for event in events]
+        if schema.prediction is None:
+            extra["prediction"] = extra_values(predicted)
+        else:
+            columns[schema.prediction] = _targets(baseline, predicted, problems.at("prediction", indexes))
+        columns |= _scores(baseline, events, problems.at("score", indexes))
+        return PredictionBatch(
+            model=baseline.model,
+            model_version=baseline.model_version,
+            prediction_ids=ids,
+            event_time=times,
+            segments=tuple(event.segment or "" for event in events),
+            columns=Table(columns, len(rows)),
+            extra=Table(extra, len(rows)),
+        )
+
+    def _ids(self, given: list[str | None], problems: _Problems, indexes: list[int]) -> tuple[str, ...]:
+        problem = problems.at("prediction_id", indexes)
+        for row, one in enumerate(given):
+            if one is not None and not 0 < len(one) <= self._limits.id_characters:
+                problem(row, f"must have 1 to {self._limits.id_characters} characters.")
+        return tuple(one or uuid7() for one in given)
+
+    def _times(self, given: list[object], problems: _Problems, indexes: list[int], now: datetime) -> np.ndarray:
+        problem = problems.at("event_time", indexes)
+        received, latest = to_microseconds(now), to_microseconds(now + self._limits.ahead)
+        times = np.empty(len(given), dtype=np.int64)
+        for row, one in enumerate(given):
+            try:
+                times[row] = event_microseconds(one, received, latest)
+            except EventError as error:
+                problem(row, f"{error.problem} {error.remedy}" if error.remedy else error.problem)
+        return times
+
+    def _spooled(
+        self,
+        model: str,
+        kind: str,
+        batches: Sequence[PredictionBatch | LabelBatch],
+        ids: tuple[str, ...],
+        rejections: list[Rejection],
+        now: datetime,
+    ) -> Submission:
+        receipts = tuple(self._spool.append(batch, now) for batch in batches)
+        if rejections:
+            self._telemetry.count("events_rejected_total", len(rejections), model=model, kind=kind, reason="invalid")
+        return Submission(ids, tuple(sorted(rejections, key=lambda one: one.index)), receipts)
+
+
+def _targets(baseline: Baseline, values: list[object], problem: _FieldProblems) -> Values:
+    """Predictions and labels are both values of the label's kind."""
+    if baseline.schema.task is Task.REGRESSION:
+        return target_numbers(values, problem)
+    return class_values(values, baseline.schema.classes, problem)
+
+
+def _scores(baseline: Baseline, events: list[PredictionEvent], problem: _FieldProblems) -> dict[str, Values]:
+    """The schema's score columns; a lone number is the probability of a binary model's positive class."""
+    schema = baseline.schema
+    names = [column.name for column in schema.columns if column.role is ColumnRole.SCORE]
+    given = [event.score for event in events]
+    if not names:
+        return {}
+    wanted = schema.classes[-1:] if len(names) == 1 else schema.classes
+    found: dict[str, Values] = {}
+    for name, class_name in zip(names, wanted, strict=True):
+        values = [one.get(class_name) if isinstance(one, dict) else one if len(names) == 1 else None for one in given]
+        found[name] = number_values(values, problem)
+    return found
+
+
+__all__ = ["Ingest", "IngestLimits", "Submission"]

@@ -1,0 +1,268 @@
+"""What people ask of the running service, besides events. Safe to call from any thread; calls may block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from driftwatch.core.baseline import Baseline
+from driftwatch.core.performance import Measure
+from driftwatch.core.records import Alert, AlertState, RetrainEpisode, RetrainState, RetrainStep, WindowRecord, WindowStage
+from driftwatch.core.retrain import may_follow
+from driftwatch.core.windows import from_microseconds
+from driftwatch.errors import InputError, StateConflict, UnknownModel, UnknownRetrain, UnknownVersion
+from driftwatch.pipeline.baselines import Baselines
+from driftwatch.pipeline.export import EventPart, labelled_events
+from driftwatch.pipeline.judge import stream_time
+from driftwatch.pipeline.run import Pipeline, Runner
+from driftwatch.pipeline.telemetry import Telemetry
+from driftwatch.ports import Clock, Log, OutboxState, Spool, State, StateReader, StoredBaseline
+
+_RECENT_WINDOWS = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSummary:
+    """One model at a glance. ``watermark`` is how far its stream has come, in event time."""
+
+    model: str
+    versions: tuple[str, ...]
+    current_version: str
+    watermark: datetime | None
+    pending_rows: int
+    outstanding: int
+    waiting_labels: int
+    latest_window: WindowRecord | None
+    firing_alerts: int
+    retrain: RetrainEpisode | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionFacts:
+    """The newest judged windows of a version, for the gauges: of its inputs, and of its quality."""
+
+    model: str
+    model_version: str
+    inputs: WindowRecord | None
+    quality: WindowRecord | None
+    reference: dict[str, Measure]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricsFacts:
+    """Everything that the gauges show."""
+
+    models: tuple[ModelSummary, ...]
+    versions: tuple[VersionFacts, ...]
+    firing: tuple[Alert, ...]
+    outbox_pending: int
+
+
+class Operations:
+    """The questions and orders that the web and the command line pass on."""
+
+    def __init__(
+        self,
+        *,
+        spool: Spool,
+        state: State,
+        log: Log,
+        pipeline: Pipeline,
+        runner: Runner,
+        baselines: Baselines,
+        clock: Clock,
+        telemetry: Telemetry,
+        most_models: int,
+    ) -> None:
+        self._spool = spool
+        self._state = state
+        self._log = log
+        self._pipeline = pipeline
+        self._runner = runner
+        self._baselines = baselines
+        self._clock = clock
+        self._telemetry = telemetry
+        self._most_models = most_models
+
+    def register_baseline(self, model: str, document: str) -> StoredBaseline:
+        """Register a version of a model; the same document again changes nothing.
+
+        Raises
+        ------
+        BaselineError
+            The document cannot be read.
+        InputError
+            The document is another model's.
+        StateConflict
+            The version has another baseline already, or there is no room for another model.
+        """
+        baseline = Baseline.from_json(document)
+        if baseline.model != model:
+            raise InputError(
+                f"the baseline is of model {baseline.model!r}, not {model!r}.",
+                field="model",
+                remedy=f"Put it to /v1/models/{baseline.model}/baseline, or fit it with --model {model}.",
+            )
+        stored = StoredBaseline(
+            model=model, model_version=baseline.model_version, document=document, registered_at=self._clock.now()
+        )
+        with self._state.transaction() as transaction:
+            present = {one.model_version: one for one in transaction.baselines(model)}
+            if baseline.model_version in present:
+                if present[baseline.model_version].document != document:
+                    raise StateConflict(
+                        f"Version {baseline.model_version!r} of {model!r} has another baseline already. "
+                        "A version's baseline never changes: register this one under a new model_version."
+                    )
+                return present[baseline.model_version]
+            if not present and len(transaction.models()) >= self._most_models:
+                raise StateConflict(f"There are {self._most_models} models already. Raise the setting max_models.")
+            transaction.put_baseline(stored)
+        self._baselines.forget_current(model)
+        self._telemetry.touch()
+        return stored
+
+    def baseline(self, model: str, model_version: str | None = None) -> StoredBaseline:
+        """The registered document of a version, of the one registered last without ``model_version``."""
+        with self._state.read() as reader:
+            stored = _known(reader, model)
+        if model_version is None:
+            return stored[-1]
+        for one in stored:
+            if one.model_version == model_version:
+                return one
+        raise UnknownVersion(model, model_version)
+
+    def models(self) -> list[ModelSummary]:
+        """All models at a glance."""
+        with self._state.read() as reader:
+            return [self._summary(reader, model) for model in reader.models()]
+
+    def windows(
+        self,
+        model: str,
+        *,
+        model_version: str | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        segment: str | None = None,
+        stage: WindowStage | None = None,
+        limit: int | None = None,
+    ) -> list[WindowRecord]:
+        """Judged windows, newest first; the newest one alone without a range and a limit."""
+        with self._state.read() as reader:
+            versions = {one.model_version for one in _known(reader, model)}
+            if model_version is not None and model_version not in versions:
+                raise UnknownVersion(model, model_version)
+            found = reader.windows(
+                model, model_version=model_version, start=start, end=end, segment=segment, limit=_RECENT_WINDOWS * 5
+            )
+        kept = [one for one in found if stage is None or one.stage is stage]
+        if limit is None:
+            limit = 1 if start is None and end is None else _RECENT_WINDOWS * 5
+        return kept[:limit]
+
+    def alerts(self, model: str | None = None, limit: int = _RECENT_WINDOWS) -> list[Alert]:
+        """Alerts, newest first."""
+        with self._state.read() as reader:
+            return reader.alerts(model, limit=limit)
+
+    def retrains(self, model: str | None = None, limit: int = _RECENT_WINDOWS) -> list[RetrainEpisode]:
+        """Retrain episodes, newest first."""
+        with self._state.read() as reader:
+            return reader.retrains(model, limit=limit)
+
+    def retrain_status(
+        self, retrain_id: str, state: RetrainState, note: str = "", new_version: str | None = None
+    ) -> RetrainEpisode:
+        """Note how far a retrain has come; the same report again changes nothing.
+
+        Raises
+        ------
+        UnknownRetrain
+            No such episode.
+        StateConflict
+            The episode is finished, or further already.
+        """
+        with self._state.transaction() as transaction:
+            episode = transaction.retrain(retrain_id)
+            if episode is None:
+                raise UnknownRetrain(retrain_id)
+            if episode.state is state and episode.new_version == (new_version or episode.new_version):
+                return episode
+            if not may_follow(episode.state, state):
+                raise StateConflict(f"The retrain is {episode.state.value}: it cannot become {state.value}.")
+            transaction.step_retrain(retrain_id, RetrainStep(at=self._clock.now(), state=state, note=note), new_version)
+            changed = transaction.retrain(retrain_id)
+        self._telemetry.touch()
+        if changed is None:
+            raise UnknownRetrain(retrain_id)
+        return changed
+
+    def export(
+        self, model: str, *, start: datetime | None = None, end: datetime | None = None, labelled: bool = False
+    ) -> Iterator[EventPart]:
+        """Logged predictions with their labels, everything acknowledged before the call included.
+
+        Raises
+        ------
+        UnknownModel
+        """
+        with self._state.read() as reader:
+            _known(reader, model)
+        self._pipeline.flush()
+        with self._state.read() as reader:
+            predictions, labels = reader.log_files(model, "predictions"), reader.log_files(model, "labels")
+        return labelled_events(self._log, predictions, labels, start=start, end=end, only_labelled=labelled)
+
+    def readiness(self) -> tuple[bool, str]:
+        """Whether the service does its work at the moment, and what keeps it from it."""
+        trouble = self._runner.trouble()
+        return trouble is None, trouble or "ready"
+
+    def metrics_facts(self) -> MetricsFacts:
+        """What the gauges show, from one moment."""
+        with self._state.read() as reader:
+            models = tuple(self._summary(reader, model) for model in reader.models())
+            versions = tuple(self._facts(reader, one.model, version) for one in models for version in one.versions)
+            firing = tuple(reader.alerts(state=AlertState.FIRING))
+            pending = len(reader.outbox(state=OutboxState.PENDING))
+        return MetricsFacts(models=models, versions=versions, firing=firing, outbox_pending=pending)
+
+    def _summary(self, reader: StateReader, model: str) -> ModelSummary:
+        versions = tuple(one.model_version for one in reader.baselines(model))
+        moment = stream_time(reader, model, self._clock)
+        windows = reader.windows(model, limit=1)
+        retrains = reader.retrains(model, limit=1)
+        return ModelSummary(
+            model=model,
+            versions=versions,
+            current_version=versions[-1],
+            watermark=from_microseconds(moment) if moment is not None else None,
+            pending_rows=self._pipeline.unapplied_rows(),
+            outstanding=reader.outstanding_count(model),
+            waiting_labels=reader.waiting_label_count(model),
+            latest_window=windows[0] if windows else None,
+            firing_alerts=len(reader.alerts(model, state=AlertState.FIRING)),
+            retrain=retrains[0] if retrains else None,
+        )
+
+    def _facts(self, reader: StateReader, model: str, model_version: str) -> VersionFacts:
+        recent = reader.windows(model, model_version=model_version, limit=_RECENT_WINDOWS)
+        complete = [one for one in recent if one.stage is WindowStage.COMPLETE]
+        performance = self._baselines.get(model, model_version, reader=reader).performance
+        return VersionFacts(
+            model=model,
+            model_version=model_version,
+            inputs=recent[0] if recent else None,
+            quality=complete[0] if complete else None,
+            reference=dict(performance.sums.measures()) if performance is not None else {},
+        )
+
+
+def _known(reader: StateReader, model: str) -> Sequence[StoredBaseline]:
+    stored = reader.baselines(model)
+    if not stored:
+        raise UnknownModel(model)
+    return stored

@@ -1,0 +1,182 @@
+"""The whole pipeline: its stages in order, and the two threads that run them."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from driftwatch.core.windows import WindowPlan
+from driftwatch.errors import StoreError
+from driftwatch.pipeline.baselines import Baselines
+from driftwatch.pipeline.deliver import Deliverer
+from driftwatch.pipeline.join import join_labels
+from driftwatch.pipeline.forget import forget_the_unmet
+from driftwatch.pipeline.judge import Judge, stream_time
+from driftwatch.pipeline.marks import APPLIED
+from driftwatch.pipeline.record import Recorder
+from driftwatch.pipeline.slice import slice_predictions
+from driftwatch.pipeline.telemetry import Tally, Telemetry
+from driftwatch.pipeline.work import Work
+from driftwatch.ports import Clock, Spool, State
+
+_LOGGER = logging.getLogger(__name__)
+
+STAGES = (slice_predictions, join_labels)
+"""What happens to accepted events inside one transaction, in this order; judging follows in the same one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How much is done at once, and how long things may wait."""
+
+    rows_a_step: int = 10_000
+    rows_a_file: int = 100_000
+    file_age: timedelta = timedelta(seconds=30)
+    idle_seconds: float = 1.0
+    trouble_seconds: float = 2.0
+
+
+class Pipeline:
+    """Takes accepted events through the stages. One thread steps it."""
+
+    def __init__(
+        self,
+        *,
+        spool: Spool,
+        state: State,
+        baselines: Baselines,
+        judge: Judge,
+        recorder: Recorder,
+        plan: WindowPlan,
+        clock: Clock,
+        telemetry: Telemetry,
+        pace: Pace,
+        label_horizon: timedelta,
+    ) -> None:
+        self._label_horizon = label_horizon
+        self._spool = spool
+        self._state = state
+        self._baselines = baselines
+        self._judge = judge
+        self._recorder = recorder
+        self._plan = plan
+        self._clock = clock
+        self._telemetry = telemetry
+        self._pace = pace
+        self._recorded_at: datetime | None = None
+        self._one_at_a_time = threading.Lock()
+
+    def step(self) -> int:
+        """Take the next entries through every stage, judge what is due; answers how many rows were taken."""
+        with self._one_at_a_time:
+            tally = Tally()
+            with self._state.transaction() as transaction:
+                entries = self._spool.read(transaction.mark(APPLIED), self._pace.rows_a_step)
+                work = Work(
+                    transaction=transaction,
+                    entries=entries,
+                    baselines=self._baselines,
+                    plan=self._plan,
+                    tally=tally,
+                )
+                for stage in STAGES:
+                    stage(work)
+                work.save_slices()
+                if entries:
+                    transaction.set_mark(APPLIED, entries[-1].sequence)
+                self._judge.judge_due(transaction, tally)
+                for model in transaction.models():
+                    moment = stream_time(transaction, model, self._clock)
+                    if moment is not None:
+                        forget_the_unmet(transaction, tally, model, moment, self._label_horizon)
+            tally.publish(self._telemetry)
+            self._record_in_steps()
+        return sum(len(one.batch) for one in entries)
+
+    def applied(self) -> int:
+        """The sequence up to which entries went through the stages."""
+        with self._state.read() as reader:
+            return reader.mark(APPLIED)
+
+    def unapplied_rows(self) -> int:
+        """Rows that are acknowledged and did not go through the stages yet; 0 says that due windows are judged."""
+        return self._spool.rows_after(self.applied())
+
+    def flush(self) -> None:
+        """Take everything that is acknowledged now through the stages and into the log."""
+        last = self._spool.last_sequence()
+        while self.applied() < last:
+            self.step()
+        with self._one_at_a_time:
+            self._recorder.record_all()
+
+    def wait_for_work(self) -> bool:
+        """Block until there are new entries (true), or until the idle time is over."""
+        return self._spool.wait(self.applied(), self._pace.idle_seconds)
+
+    def _record_in_steps(self) -> None:
+        now = self._clock.now()
+        due = self._recorded_at is None or now - self._recorded_at >= self._pace.file_age
+        if not due and self._spool.pending_rows() < self._pace.rows_a_file:
+            return
+        if self._recorder.unrecorded():
+            self._recorder.record()
+        self._recorded_at = now
+
+
+class Runner:
+    """Two threads: one steps the pipeline, one delivers. Trouble is logged, shown, and tried again."""
+
+    def __init__(self, pipeline: Pipeline, deliverer: Deliverer, pace: Pace) -> None:
+        self._pipeline = pipeline
+        self._deliverer = deliverer
+        self._pace = pace
+        self._stop = threading.Event()
+        self._trouble: dict[str, str] = {}
+        self._threads = [
+            threading.Thread(target=self._run_pipeline, name="driftwatch-pipeline", daemon=True),
+            threading.Thread(target=self._run_deliverer, name="driftwatch-deliver", daemon=True),
+        ]
+
+    def start(self) -> None:
+        """Start both threads."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, timeout_seconds: float = 10.0) -> None:
+        """Let both finish what they are at."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(timeout_seconds)
+
+    def trouble(self) -> str | None:
+        """What keeps the pipeline from going on at the moment, if anything."""
+        return "; ".join(self._trouble.values()) or None
+
+    def _run_pipeline(self) -> None:
+        while not self._stop.is_set():
+            if self._guarded("pipeline", self._pipeline.step) == 0:
+                self._guarded("spool", self._pipeline.wait_for_work)
+
+    def _run_deliverer(self) -> None:
+        while not self._stop.is_set():
+            if not self._guarded("delivery", self._deliverer.deliver_due):
+                self._stop.wait(self._pace.idle_seconds / 4)
+
+    def _guarded(self, name: str, act: Callable[[], int | bool]) -> int | None:
+        try:
+            done = act()
+        except StoreError as error:
+            _LOGGER.error("%s: %s", name, error)
+            self._trouble[name] = str(error)
+        except Exception as error:
+            _LOGGER.exception("%s stopped at something unforeseen; trying again", name)
+            self._trouble[name] = f"{type(error).__name__} in the {name}; see the log"
+        else:
+            self._trouble.pop(name, None)
+            return done
+        self._stop.wait(self._pace.trouble_seconds)
+        return None

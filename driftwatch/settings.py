@@ -1,0 +1,128 @@
+"""Every setting of the service: name, type, default, unit and help, in one table.
+
+A value comes from, first to last: an option of ``driftwatch serve``, the environment (``DRIFTWATCH_...``), the TOML
+file given with ``--config``, the default below.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from driftwatch.core.evidence import FalseAlarmBudget
+from driftwatch.core.records import AlertKind
+from driftwatch.core.windows import format_duration, parse_duration
+from driftwatch.errors import DriftwatchError, FileError, SettingError
+
+PREFIX = "DRIFTWATCH_"
+
+
+def _duration(value: Any) -> Any:
+    if isinstance(value, str):
+        try:
+            return parse_duration(value)
+        except DriftwatchError as error:
+            raise ValueError(str(error)) from error
+    return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+
+
+class Settings(BaseSettings):
+    """All settings; see the module's text for where a value comes from."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, validate_default=True)
+
+    data: Path = Field(Path("driftwatch-data"), description="Folder of the spool, the log and the state.")
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
+    public_url: str = Field("", description="Address that links in notifications begin with; host and port by default.")
+
+    window: Duration = Field("1d", description="Length of a window of event time.")
+    lateness: Duration = Field("1h", description="How long after its end a window stays open for late events.")
+    label_wait: Duration = Field("36h", description="How long after its end a window waits for labels.")
+    label_horizon: Duration = Field("90d", description="How long a prediction waits for its label, and the reverse.")
+
+    false_alarms: str = Field("1 per 90d", description="False-alarm budget of a model: '1 per 90d', '1 per 1000 windows'.")
+    quality_ratio: float = Field(1.25, gt=1, description="A mean loss of more than this times the reference's is drift.")
+    minimum_rows: int = Field(30, ge=1, description="Fewer rows in a window say insufficient_data.")
+    minimum_labels: int = Field(30, ge=2, description="Fewer labels in a window say insufficient_data.")
+
+    retrain_on: tuple[AlertKind, ...] = Field((AlertKind.QUALITY,), description="Kinds of alert that ask for a retrain.")
+    retrain_cooldown: Duration = Field("7d", description="Time after a trigger in which the model is left alone.")
+    webhook_url: str = Field("", description="Where retrain requests are posted to; empty for nowhere.")
+    webhook_secret: SecretStr = Field(SecretStr(""), description="Signs the webhooks: whsec_ and base64.")
+
+    max_body_bytes: int = Field(32 * 2**20, ge=1_024, description="Largest request body, after inflation.")
+    max_features: int = Field(2_000, ge=1, description="Most features of an event.")
+    max_models: int = Field(1_000, ge=1, description="Most models.")
+    max_series: int = Field(50_000, ge=1_000, description="Most series on the metrics page.")
+    spool_rows: int = Field(5_000_000, ge=1_000, description="Most acknowledged rows that wait in the spool.")
+    duplicate_horizon: Duration = Field("7d", description="How long a prediction_id is remembered.")
+    ahead: Duration = Field("5min", description="How far an event's time may lie in the future.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Options, then the environment, then the TOML file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def load_settings(config: Path | None = None, **options: Any) -> Settings:
+    """Read all settings; options that are None count as not given.
+
+    Raises
+    ------
+    FileError
+        The TOML file is absent or is no TOML.
+    SettingError
+        A value cannot work: the message names the setting and says what it takes.
+    """
+    if config is not None and not config.is_file():
+        raise FileError("there is no such file.", field=str(config), remedy="Check --config.")
+    configured = type("Settings", (Settings,), {"model_config": {**Settings.model_config, "toml_file": config}})
+    try:
+        settings = configured(**{name: value for name, value in options.items() if value is not None})
+        FalseAlarmBudget.parse(settings.false_alarms)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            raise SettingError("there is no such setting.", field=name, remedy="See docs/settings.md.") from None
+        field = Settings.model_fields.get(str(first["loc"][0]))
+        help_text = f"It is: {field.description}" if field is not None else None
+        raise SettingError(f"{first['msg']}.", field=name, remedy=help_text) from None
+    except ValueError as error:
+        raise FileError(f"is no TOML: {error}", field=str(config)) from None
+    return settings  # type: ignore[no-any-return]
+
+
+def settings_table() -> list[tuple[str, str, str, str]]:
+    """Name, variable, default and help of every setting, for the documentation."""
+    rows = []
+    for name, field in Settings.model_fields.items():
+        default = getattr(Settings.model_construct(), name)
+        if isinstance(default, timedelta):
+            default = format_duration(default)
+        elif isinstance(default, tuple):
+            default = ", ".join(default)
+        elif isinstance(default, SecretStr):
+            default = ""
+        rows.append((name, f"{PREFIX}{name.upper()}", str(default), field.description or ""))
+    return rows

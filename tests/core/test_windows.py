@@ -1,0 +1,113 @@
+"""Event time cut into windows."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from driftwatch.core.windows import (
+    WindowPlan,
+    format_duration,
+    from_microseconds,
+    parse_duration,
+    to_microseconds,
+    watermark,
+)
+from driftwatch.errors import InputError
+
+DAY = timedelta(days=1)
+moments = st.datetimes(min_value=datetime(1970, 1, 1), max_value=datetime(2100, 1, 1)).map(
+    lambda moment: moment.replace(tzinfo=UTC)
+)
+
+
+def plan(window: timedelta = DAY, lateness: timedelta = timedelta(0), label_wait: timedelta = DAY) -> WindowPlan:
+    return WindowPlan(window=window, lateness=lateness, label_wait=label_wait)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90s", 90), ("15min", 900), ("15m", 900), ("1h", 3_600), ("1.5h", 5_400), ("7d", 604_800), ("2w", 1_209_600)],
+)
+def test_a_duration_is_a_number_and_a_unit(text: str, seconds: int) -> None:
+    assert parse_duration(text).total_seconds() == seconds
+
+
+@pytest.mark.parametrize("text", ["", "1", "h", "-1h", "1 fortnight", "1h30m"])
+def test_anything_else_is_no_duration_and_the_error_shows_what_is(text: str) -> None:
+    with pytest.raises(InputError, match="Write one such as"):
+        parse_duration(text)
+
+
+@given(st.timedeltas(min_value=timedelta(seconds=1), max_value=timedelta(days=4_000)).map(lambda t: t - t % timedelta(seconds=1)))
+def test_a_formatted_duration_reads_back_as_itself(length: timedelta) -> None:
+    assert parse_duration(format_duration(length)) == length
+
+
+@given(moments)
+def test_microseconds_keep_every_moment_exactly(moment: datetime) -> None:
+    assert from_microseconds(to_microseconds(moment)) == moment
+
+
+@pytest.mark.parametrize(
+    ("window", "moment", "start", "why"),
+    [
+        ("1h", "2026-01-31T08:59:59Z", "2026-01-31T08:00:00Z", "hours begin on the hour"),
+        ("1d", "2026-01-31T23:59:59Z", "2026-01-31T00:00:00Z", "days begin at midnight UTC"),
+        ("7d", "2026-02-01T12:00:00Z", "2026-01-26T00:00:00Z", "weeks begin on Mondays"),
+        ("7d", "2026-01-26T00:00:00Z", "2026-01-26T00:00:00Z", "a start belongs to its own window"),
+        ("7d", "1969-12-31T00:00:00Z", "1969-12-29T00:00:00Z", "times before 1970 are cut alike"),
+    ],
+)
+def test_windows_begin_where_a_calendar_would_begin_them(window: str, moment: str, start: str, why: str) -> None:
+    found = plan(parse_duration(window), label_wait=timedelta(days=7)).window_start(
+        to_microseconds(datetime.fromisoformat(moment))
+    )
+    assert from_microseconds(found) == datetime.fromisoformat(start), why
+
+
+@given(st.lists(moments, min_size=1, max_size=20))
+def test_every_event_lies_in_its_slice(times: list[datetime]) -> None:
+    cut = plan(timedelta(hours=6))
+    events = np.array([to_microseconds(one) for one in times], dtype=np.int64)
+    starts = cut.slice_starts(events)
+    assert np.all(starts <= events)
+    assert np.all(events < starts + cut.slice_us)
+
+
+def test_a_window_closes_only_after_the_allowed_lateness() -> None:
+    cut = plan(DAY, lateness=timedelta(hours=1), label_wait=timedelta(hours=36))
+    end = to_microseconds(datetime(2026, 1, 2, tzinfo=UTC))
+    hour = 3_600_000_000
+    assert cut.closed_before(end + hour - 1) == end - cut.window_us
+    assert cut.closed_before(end + hour) == end
+
+
+def test_a_window_is_complete_only_after_its_labels_had_their_time() -> None:
+    cut = plan(DAY, lateness=timedelta(hours=1), label_wait=timedelta(hours=36))
+    end = to_microseconds(datetime(2026, 1, 2, tzinfo=UTC))
+    hour = 3_600_000_000
+    assert cut.complete_before(end + 36 * hour - 1) == end - cut.window_us
+    assert cut.complete_before(end + 36 * hour) == end
+
+
+def test_a_silent_stream_goes_on_with_the_clock() -> None:
+    assert watermark(latest_event=1_000, latest_received=5_000, now=5_500) == 1_500
+
+
+def test_a_clock_set_back_does_not_take_the_stream_back() -> None:
+    assert watermark(latest_event=1_000, latest_received=5_000, now=4_000) == 1_000
+
+
+@pytest.mark.parametrize(
+    ("window", "lateness", "label_wait", "field"),
+    [(timedelta(0), timedelta(0), DAY, "window"), (DAY, -DAY, DAY, "lateness"), (DAY, 2 * DAY, DAY, "label_wait")],
+)
+def test_a_plan_that_cannot_work_names_its_field(
+    window: timedelta, lateness: timedelta, label_wait: timedelta, field: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        plan(window, lateness, label_wait)
+    assert caught.value.field == field
