@@ -1,0 +1,131 @@
+"""The demo's model, and how a new one is fitted, measured and compared: plain scikit-learn, as a user has it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from driftwatch.demo.flights import CATEGORICAL, FEATURES, LABEL, NUMERIC, SCHEDULED
+
+PREDICTION = "predicted"
+HOLDOUT_SHARE = 0.2
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Fitted:
+    """A model that can go live, and what it was measured on.
+
+    ``model`` is fitted on ``train`` and ``holdout``; ``measured`` on ``train`` alone, and ``holdout_error`` (mean
+    absolute error, minutes) is what it made of the hold-out.
+    """
+
+    model: Pipeline
+    measured: Pipeline
+    train: pd.DataFrame
+    holdout: pd.DataFrame
+    holdout_error: float
+
+    @property
+    def fitted_before(self) -> pd.Timestamp:
+        """The first moment after everything that the live model was fitted on."""
+        return pd.Timestamp(self.holdout[SCHEDULED].iloc[-1]) + pd.Timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Champion against challenger on the same rows, which neither was fitted on (mean absolute errors, minutes)."""
+
+    rows: int
+    champion_error: float
+    challenger_error: float
+
+    @property
+    def better(self) -> bool:
+        """Whether the challenger won."""
+        return self.challenger_error < self.champion_error
+
+    def __str__(self) -> str:
+        return f"challenger {self.challenger_error:.1f} min, champion {self.champion_error:.1f}, {self.rows:,} rows"
+
+
+def fit(rows: pd.DataFrame, holdout_from: pd.Timestamp | None = None) -> Fitted:
+    """Fit on the earlier rows, measure on the later ones, then fit the model that goes live on all of them.
+
+    Parameters
+    ----------
+    rows
+        Flights in order of time; those without a label are left out.
+    holdout_from
+        Where the hold-out begins; the last fifth of the rows where it is not given.
+
+    Raises
+    ------
+    ValueError
+        Where training rows or held-out rows would be none.
+    """
+    labelled = rows[rows[LABEL].notna()]
+    if holdout_from is None:
+        cut = int(len(labelled) * (1 - HOLDOUT_SHARE))
+    else:
+        cut = int(labelled[SCHEDULED].searchsorted(holdout_from))
+    train, holdout = labelled.iloc[:cut], labelled.iloc[cut:]
+    if train.empty or holdout.empty:
+        raise ValueError(f"{len(labelled)} labelled flights are too few for training rows and a hold-out")
+    measured = _pipeline().fit(train[FEATURES], train[LABEL])
+    return Fitted(
+        model=_pipeline().fit(labelled[FEATURES], labelled[LABEL]),
+        measured=measured,
+        train=train,
+        holdout=holdout,
+        holdout_error=mean_absolute_error(measured, holdout),
+    )
+
+
+def compare_models(champion: Fitted, challenger: Fitted) -> Comparison:
+    """Champion against challenger on the challenger's hold-out, without rows that the champion was fitted on.
+
+    Raises
+    ------
+    ValueError
+        Where no such row is left.
+    """
+    fair = challenger.holdout[challenger.holdout[SCHEDULED] >= champion.fitted_before]
+    if fair.empty:
+        raise ValueError("the champion was fitted on all of the challenger's hold-out")
+    return Comparison(
+        rows=len(fair),
+        champion_error=mean_absolute_error(champion.model, fair),
+        challenger_error=mean_absolute_error(challenger.measured, fair),
+    )
+
+
+def mean_absolute_error(model: Pipeline, rows: pd.DataFrame) -> float:
+    """The mean of ``|air time - prediction|`` in minutes over the labelled rows; nan where there are none."""
+    return float((rows[LABEL] - model.predict(rows[FEATURES])).abs().mean())
+
+
+def reference_frames(fitted: Fitted) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What ``Baseline.fit`` is given: the rows of the distributions, and the held-out rows of the performance.
+
+    The distributions are those of all rows with the live model's predictions; the performance is that of the
+    model which had not seen the hold-out.
+    """
+    columns = [SCHEDULED, *FEATURES, LABEL]
+    rows = pd.concat([fitted.train, fitted.holdout])[columns]
+    held_out = fitted.holdout[columns]
+    return (
+        rows.assign(**{PREDICTION: fitted.model.predict(rows[FEATURES])}),
+        held_out.assign(**{PREDICTION: fitted.measured.predict(held_out[FEATURES])}),
+    )
+
+
+def _pipeline() -> Pipeline:
+    encode = ColumnTransformer(
+        [("categories", OneHotEncoder(handle_unknown="ignore"), CATEGORICAL), ("numbers", StandardScaler(), NUMERIC)]
+    )
+    return make_pipeline(encode, Ridge())

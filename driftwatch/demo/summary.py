@@ -1,0 +1,214 @@
+"""What came of the replay: the table week by week, the totals, and the checks that decide the exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pandas as pd
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from driftwatch.demo.flights import LABEL, SCHEDULED
+
+ALONE = "alone"
+SERVED = "served"
+
+NOT_BEFORE = datetime(2013, 4, 15, tzinfo=UTC)
+"""Until here the error has not risen."""
+NOT_AFTER = datetime(2013, 6, 15, tzinfo=UTC)
+"""By then it has, for weeks."""
+YEAR_END = datetime(2014, 1, 1, tzinfo=UTC)
+MOST_LIVE_ERROR = 9.6
+LEAST_ALONE_ERROR = 11.5
+
+
+class AlertSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """An alert as the service lists it."""
+
+    kind: str
+    model_version: str
+    started: datetime
+    columns: tuple[str, ...]
+    reason: str
+
+
+class RetrainSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """A retrain as the service lists it."""
+
+    retrain_id: str
+    model_version: str
+    state: str
+    triggered: datetime
+    reason: str
+    new_version: str | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether an end is still to be reported."""
+        return self.state not in {"promoted", "rejected", "failed"}
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Replayed:
+    """Everything that is known after the replay.
+
+    ``flights`` has, for every replayed flight, ``scheduled``, ``air_time`` (missing where there never was a label),
+    ``alone`` and ``served``: what the first model says and what was really served. ``kept`` is how many different
+    predictions the service holds, ``kept_twice`` how many it holds more than once.
+    """
+
+    flights: pd.DataFrame
+    until: datetime
+    alerts: Sequence[AlertSeen]
+    retrains: Sequence[RetrainSeen]
+    kept: int
+    kept_twice: int
+    seconds: float
+
+    @property
+    def alone_error(self) -> float:
+        """Mean absolute error of the model left alone, minutes."""
+        return _error(self.flights, ALONE)
+
+    @property
+    def live_error(self) -> float:
+        """Mean absolute error of what was served, minutes."""
+        return _error(self.flights, SERVED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Week:
+    """A row of the table; a week begins on Monday. Errors are nan where no flight has a label."""
+
+    start: datetime
+    flights: int
+    alone_error: float
+    live_error: float
+    events: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One sentence that makes the story; ``passed`` is None where the replay was too short to tell."""
+
+    text: str
+    passed: bool | None
+
+
+def weeks(replayed: Replayed) -> list[Week]:
+    """The replay week by week, with what was alerted and asked for in each."""
+    flights = replayed.flights
+    monday = flights[SCHEDULED].dt.normalize() - pd.to_timedelta(flights[SCHEDULED].dt.weekday, unit="D")
+    rows = []
+    for start, part in flights.groupby(monday):
+        begin = pd.Timestamp(str(start)).to_pydatetime()
+        end = begin + timedelta(days=7)
+        told = [(one.started, _words_of_alert(one)) for one in replayed.alerts if begin <= one.started < end]
+        told += [(one.triggered, _words_of_retrain(one)) for one in replayed.retrains if begin <= one.triggered < end]
+        rows.append(
+            Week(
+                start=begin,
+                flights=len(part),
+                alone_error=_error(part, ALONE),
+                live_error=_error(part, SERVED),
+                events=tuple(words for _, words in sorted(told)),
+            )
+        )
+    return rows
+
+
+def checks(replayed: Replayed) -> list[Check]:
+    """Whether the story happened, sentence by sentence."""
+    triggers = sorted(one.triggered for one in replayed.retrains)
+    early = [one for one in triggers if one < NOT_BEFORE]
+    timely = bool(triggers) and NOT_BEFORE <= triggers[0] < NOT_AFTER + timedelta(days=1)
+    promoted = [one for one in replayed.retrains if one.state == "promoted"]
+    drifts = [one for one in replayed.alerts if one.kind == "feature_drift"]
+    sent = len(replayed.flights)
+    whole = replayed.until >= YEAR_END
+    late = replayed.until > NOT_AFTER
+    return [
+        Check(text=f"no retrain was asked for before {NOT_BEFORE:%Y-%m-%d}: {len(early)}", passed=not early),
+        Check(
+            text=f"the first was asked for by {NOT_AFTER:%Y-%m-%d}: {f'{triggers[0]:%Y-%m-%d}' if triggers else 'none'}",
+            passed=timely if late or triggers else None,
+        ),
+        Check(
+            text=f"retrained models went live: {len(promoted)} of {len(triggers)}",
+            passed=bool(promoted) if late else None,
+        ),
+        Check(
+            text=f"mean error left alone is at least {LEAST_ALONE_ERROR} min: {replayed.alone_error:.2f}",
+            passed=replayed.alone_error >= LEAST_ALONE_ERROR if whole else None,
+        ),
+        Check(
+            text=f"mean error with driftwatch is at most {MOST_LIVE_ERROR} min: {replayed.live_error:.2f}",
+            passed=replayed.live_error <= MOST_LIVE_ERROR if whole else None,
+        ),
+        Check(text=f"no alert about features, which do not drift: {len(drifts)}", passed=not drifts),
+        Check(
+            text=f"every prediction is kept exactly once: {replayed.kept:,} of {sent:,}"
+            + (f", {replayed.kept_twice:,} twice" if replayed.kept_twice else ""),
+            passed=replayed.kept == sent and not replayed.kept_twice,
+        ),
+    ]
+
+
+def happened(made: Sequence[Check]) -> bool:
+    """Whether no check failed."""
+    return all(one.passed is not False for one in made)
+
+
+def show(replayed: Replayed, console: Console) -> bool:
+    """Print the table, the totals and the checks; answers whether the story happened."""
+    made = checks(replayed)
+    console.print(_table(weeks(replayed)))
+    saved = 1 - replayed.live_error / replayed.alone_error
+    console.print(
+        f"{len(replayed.flights):,} flights, {int(replayed.flights[LABEL].notna().sum()):,} labels. Mean error left "
+        f"alone {replayed.alone_error:.2f} min, with driftwatch {replayed.live_error:.2f} min ({saved:.0%} less).",
+        highlight=False,
+    )
+    console.print(f"The replay took {replayed.seconds:.0f} s.\n", highlight=False)
+    console.print(_marks(made))
+    return happened(made)
+
+
+def _table(rows: Sequence[Week]) -> Table:
+    table = Table(box=None, pad_edge=False, title="Mean absolute error, minutes, by week", title_justify="left")
+    table.add_column("week of", no_wrap=True)
+    table.add_column("flights", justify="right", no_wrap=True)
+    table.add_column("alone", justify="right", no_wrap=True)
+    table.add_column("with driftwatch", justify="right", min_width=10)
+    table.add_column("alerted, and why", ratio=1)
+    for week in rows:
+        table.add_row(
+            f"{week.start:%Y-%m-%d}",
+            f"{week.flights:,}",
+            f"{week.alone_error:.1f}",
+            f"{week.live_error:.1f}",
+            Text("\n".join(week.events)),
+        )
+    return table
+
+
+def _marks(made: Sequence[Check]) -> RenderableType:
+    signs = {True: ("✓", "green"), False: ("✗", "bold red"), None: ("-", "dim")}
+    return Group(*(Text.assemble(signs[one.passed], " ", one.text) for one in made))
+
+
+def _words_of_alert(alert: AlertSeen) -> str:
+    return f"{alert.kind.replace('_', ' ')}: {alert.reason}"
+
+
+def _words_of_retrain(retrain: RetrainSeen) -> str:
+    end = f"{retrain.state} as version {retrain.new_version}" if retrain.new_version else retrain.state
+    return f"retrain asked {retrain.triggered:%m-%d}: {end}"
+
+
+def _error(rows: pd.DataFrame, column: str) -> float:
+    return float((rows[LABEL] - rows[column]).abs().mean())

@@ -1,0 +1,88 @@
+"""A model is measured only on rows it was not fitted on, and the comparison is fair to both."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+import pytest
+
+from driftwatch.demo.flights import LABEL, SCHEDULED, between
+from driftwatch.demo.modelling import PREDICTION, Comparison, compare_models, fit, mean_absolute_error, reference_frames
+
+
+def at(text: str) -> pd.Timestamp:
+    return pd.Timestamp(text, tz="UTC")
+
+
+@pytest.fixture(scope="module")
+def january(flights: pd.DataFrame) -> pd.DataFrame:
+    return between(flights, at("2013-01-01"), at("2013-02-01"))
+
+
+def test_the_hold_out_begins_where_it_is_told_to(january: pd.DataFrame) -> None:
+    fitted = fit(january, holdout_from=at("2013-01-20"))
+    assert fitted.train[SCHEDULED].max() < at("2013-01-20") <= fitted.holdout[SCHEDULED].min()
+
+
+def test_the_hold_out_is_the_last_fifth_otherwise(january: pd.DataFrame) -> None:
+    fitted = fit(january)
+    assert len(fitted.holdout) / (len(fitted.train) + len(fitted.holdout)) == pytest.approx(0.2, abs=1e-4)
+    assert fitted.train[SCHEDULED].max() <= fitted.holdout[SCHEDULED].min()
+
+
+def test_flights_without_a_label_are_left_out(january: pd.DataFrame) -> None:
+    fitted = fit(january)
+    assert january[LABEL].isna().any()
+    assert not fitted.train[LABEL].isna().any()
+    assert not fitted.holdout[LABEL].isna().any()
+
+
+def test_the_reference_error_is_that_of_the_model_which_had_not_seen_the_hold_out(january: pd.DataFrame) -> None:
+    fitted = fit(january)
+    assert fitted.holdout_error == mean_absolute_error(fitted.measured, fitted.holdout)
+    assert mean_absolute_error(fitted.model, fitted.holdout) < fitted.holdout_error
+
+
+def test_too_few_flights_are_refused(january: pd.DataFrame) -> None:
+    with pytest.raises(ValueError, match="1 labelled flights are too few"):
+        fit(january.iloc[:1])
+
+
+def test_a_comparison_leaves_out_what_the_champion_was_fitted_on(january: pd.DataFrame) -> None:
+    champion = fit(between(january, at("2013-01-01"), at("2013-01-28")))
+    challenger = fit(january)
+    fair = challenger.holdout[challenger.holdout[SCHEDULED] > champion.holdout[SCHEDULED].max()]
+    made = compare_models(champion, challenger)
+    assert 0 < made.rows == len(fair) < len(challenger.holdout)
+    assert made.champion_error == mean_absolute_error(champion.model, fair)
+    assert made.challenger_error == mean_absolute_error(challenger.measured, fair)
+
+
+def test_a_champion_that_has_seen_everything_cannot_be_compared(january: pd.DataFrame) -> None:
+    fitted = fit(january)
+    with pytest.raises(ValueError, match="fitted on all"):
+        compare_models(fitted, fitted)
+
+
+@pytest.mark.parametrize(("challenger", "better"), [(7.9, True), (8.0, False), (8.1, False), (math.nan, False)])
+def test_only_a_smaller_error_is_better(challenger: float, better: bool) -> None:
+    assert Comparison(rows=10, champion_error=8.0, challenger_error=challenger).better is better
+
+
+def test_the_reference_has_the_live_models_predictions_and_the_hold_out_the_measured_ones(
+    january: pd.DataFrame,
+) -> None:
+    fitted = fit(january)
+    rows, held_out = reference_frames(fitted)
+    assert len(rows) == len(fitted.train) + len(fitted.holdout)
+    assert (rows[LABEL] - rows[PREDICTION]).abs().tail(len(held_out)).mean() == pytest.approx(
+        mean_absolute_error(fitted.model, fitted.holdout)
+    )
+    assert (held_out[LABEL] - held_out[PREDICTION]).abs().mean() == pytest.approx(fitted.holdout_error)
+
+
+def test_the_first_model_goes_stale(flights: pd.DataFrame) -> None:
+    first = fit(between(flights, at("2013-01-01"), at("2013-03-01")), holdout_from=at("2013-02-15"))
+    assert first.holdout_error < 9
+    assert mean_absolute_error(first.model, between(flights, at("2013-03-01"), at("2014-01-01")).dropna()) >= 11.5
