@@ -1,0 +1,40 @@
+# The service as a small image: docker build -t driftwatch . && docker run -p 127.0.0.1:8000:8000 -v driftwatch:/data driftwatch
+FROM python:3.12-slim-bookworm AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_NO_INPUT=1 PIP_ROOT_USER_ACTION=ignore
+WORKDIR /build
+COPY requirements/build.lock requirements/runtime.lock requirements/
+# The environment that is copied to the last stage has no pip of its own: the build stage's pip fills it.
+RUN python -m venv --without-pip /opt/driftwatch \
+    && python -m pip --python /opt/driftwatch/bin/python install \
+        --quiet --require-hashes --only-binary :all: -r requirements/runtime.lock \
+    && python -m pip install --quiet --require-hashes --only-binary :all: -r requirements/build.lock
+COPY pyproject.toml README.md LICENSE ./
+COPY driftwatch driftwatch
+RUN python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist . \
+    && python -m pip --python /opt/driftwatch/bin/python install --quiet --no-deps dist/*.whl
+
+FROM python:3.12-slim-bookworm
+LABEL org.opencontainers.image.title="driftwatch" \
+      org.opencontainers.image.description="Watches machine-learning models in production" \
+      org.opencontainers.image.licenses="Apache-2.0"
+# Nothing in the running image installs packages. /data is made here, since a volume takes over its owner.
+RUN python -m pip uninstall --quiet --yes --root-user-action=ignore pip setuptools wheel \
+    && rm -rf /usr/local/lib/python3.12/ensurepip \
+    && install -d -o 10001 -g 10001 /data
+COPY --from=build /opt/driftwatch /opt/driftwatch
+ENV PATH=/opt/driftwatch/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    HOME=/data \
+    TMPDIR=/data \
+    DRIFTWATCH_DATA=/data \
+    DRIFTWATCH_HOST=0.0.0.0 \
+    DRIFTWATCH_PORT=8000
+USER 10001:10001
+WORKDIR /data
+VOLUME /data
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
+    CMD ["python", "-ISc", "import http.client, os; c = http.client.HTTPConnection('127.0.0.1', int(os.environ['DRIFTWATCH_PORT']), timeout=3); c.request('GET', '/healthz'); raise SystemExit(c.getresponse().status != 200)"]
+ENTRYPOINT ["driftwatch"]
+CMD ["serve"]
