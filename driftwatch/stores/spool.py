@@ -1,0 +1,382 @@
+"""The spool: what was acknowledged, in SQLite, until the pipeline has done with it.
+
+One thread writes. It takes every batch that waits, writes them in one transaction, and resolves their futures when
+the commit has returned, which is after ``fsync`` (``synchronous=FULL``). While one commit runs the next batches
+gather, so that a busy spool commits large groups and an idle one at once: nothing ever waits for company.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from driftwatch.core.events import Batch
+from driftwatch.core.windows import from_microseconds, to_microseconds
+from driftwatch.errors import StoreError, StoreFull
+from driftwatch.ports import SpoolEntry, SpoolReceipt
+from driftwatch.stores import id_index
+from driftwatch.stores.disk import disk_failure, sync_folder
+from driftwatch.stores.id_hash import KEY_BYTES, IdHash
+from driftwatch.stores.id_index import IdIndex
+from driftwatch.stores.spool_groups import Waiting, grouped, hashed, without_duplicates
+from driftwatch.wire.arrow import decode, encode
+
+_VERSION = 1
+_SCHEMA = (
+    """CREATE TABLE entry (
+        sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+        received_time INTEGER NOT NULL,
+        rows INTEGER NOT NULL,
+        body BLOB NOT NULL
+    )""",
+    "CREATE TABLE secret (id_key BLOB NOT NULL)",
+    *id_index.SCHEMA,
+    f"PRAGMA user_version = {_VERSION}",
+)
+_PAGE_BYTES = 16_384
+_CHECKPOINT_PAGES = 1_000
+_COMMIT_ROWS = 20_000
+"""A commit takes no further batch beyond this many rows, so that nobody waits long behind it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class _Removal:
+    sequence: int
+    done: Future[None]
+
+
+class SqliteSpool:
+    """Acknowledged batches in one SQLite file; see `driftwatch.ports.Spool` for what it promises.
+
+    Prediction ids are known again by 128-bit hashes: a new id is taken for a known one with probability below
+    ``n * 2**-128`` among ``n`` known ones. An id is forgotten between one and nine eighths of the horizon after
+    it was accepted, in received time. Small batches that are committed together and are alike (same model,
+    version and columns, received within 100 ms) become one entry: their receipts have the same sequence, and the
+    entry the latest of their received times.
+
+    Parameters
+    ----------
+    path
+        The database file; made where it is missing. Files of ids come to lie beside it in ``PATH.ids``.
+    horizon_seconds
+        How long a prediction id is known.
+    max_rows
+        The most rows that may wait for the pipeline; beyond it `append` raises `StoreFull`.
+    max_pending_batches
+        The most batches that may wait for their commit.
+
+    Raises
+    ------
+    StoreError
+        If the file cannot be made, opened or written, or a later driftwatch wrote it.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        horizon_seconds: float = 7 * 86_400.0,
+        max_rows: int = 5_000_000,
+        max_pending_batches: int = 10_000,
+    ) -> None:
+        self._max_rows = max_rows
+        self._max_pending_batches = max_pending_batches
+        self._wake = threading.Condition()
+        self._queue: deque[Waiting | _Removal] = deque()
+        self._queued_rows = 0
+        self._queued_batches = 0
+        self._closing = False
+        self._reading = threading.Lock()
+        with ExitStack() as undo:
+            try:
+                self._writer = undo.enter_context(closing(_connected(Path(path))))
+                self._reader = undo.enter_context(closing(_connected(Path(path))))
+                key = _prepared(self._writer, self._reader, Path(path))
+                folder = Path(path).with_name(f"{Path(path).name}.ids")
+                self._ids = IdIndex(self._writer, folder, round(horizon_seconds * 1_000_000))
+                first, self._pending_rows, self._last = _contents(self._writer)
+            except (OSError, sqlite3.Error) as error:
+                raise disk_failure(error, f"The spool {path} cannot be opened") from error
+            undo.pop_all()
+        self._removed_through = self._last if first is None else first - 1
+        self._hash = IdHash(key)
+        self._thread = threading.Thread(target=self._write_until_closed, name="driftwatch-spool")
+        self._thread.start()
+
+    def append(self, batch: Batch, received_time: datetime) -> Future[SpoolReceipt]:
+        """See `driftwatch.ports.Spool.append`. Never waits; safe to call from any thread.
+
+        Raises
+        ------
+        StoreFull
+            From the call where a bound is reached, from the future where the disk is full.
+        StoreError
+            The spool is closed; from the future: the disk fails, or the batch holds text that is no Unicode.
+        """
+        future: Future[SpoolReceipt] = Future()
+        waiting = Waiting(batch=batch, received=to_microseconds(received_time), future=future)
+        with self._wake:
+            if self._closing:
+                raise StoreError("The spool is closed. Open it again to append.")
+            held = self._pending_rows + self._queued_rows
+            if held + len(batch) > self._max_rows:
+                raise StoreFull(
+                    f"The spool holds {held:,} of at most {self._max_rows:,} rows. "
+                    "Try again when the pipeline has caught up."
+                )
+            if self._queued_batches >= self._max_pending_batches:
+                raise StoreFull(f"{self._queued_batches:,} batches wait for the disk, as many as may. Try again soon.")
+            self._queue.append(waiting)
+            self._queued_rows += len(batch)
+            self._queued_batches += 1
+            self._wake.notify_all()
+        return future
+
+    def read(self, after: int, limit: int) -> list[SpoolEntry]:
+        """See `driftwatch.ports.Spool.read`.
+
+        Raises
+        ------
+        StoreError
+            If the file cannot be read, or an entry was altered.
+        """
+        found: list[tuple[int, int, bytes]] = []
+        rows = 0
+        with self._asking() as connection:
+            cursor = connection.execute(
+                "SELECT sequence, received_time, body, rows FROM entry WHERE sequence > ? ORDER BY sequence", (after,)
+            )
+            for sequence, received, body, count in cursor:
+                if rows >= limit:
+                    break
+                found.append((sequence, received, body))
+                rows += count
+            cursor.close()
+        return [
+            SpoolEntry(sequence=sequence, received_time=from_microseconds(received), batch=decode(body))
+            for sequence, received, body in found
+        ]
+
+    def remove_through(self, sequence: int) -> None:
+        """See `driftwatch.ports.Spool.remove_through`; it is on disk when this returns.
+
+        Raises
+        ------
+        StoreError
+            If the spool is closed or cannot be written; then nothing is removed.
+        """
+        done: Future[None] = Future()
+        with self._wake:
+            if self._closing:
+                raise StoreError("The spool is closed. Open it again to remove entries.")
+            self._queue.append(_Removal(sequence=sequence, done=done))
+            self._wake.notify_all()
+        done.result()
+
+    def pending_rows(self) -> int:
+        """See `driftwatch.ports.Spool.pending_rows`. Costs nothing."""
+        return self._pending_rows
+
+    def rows_after(self, sequence: int) -> int:
+        """See `driftwatch.ports.Spool.rows_after`.
+
+        Raises
+        ------
+        StoreError
+            If the file cannot be read.
+        """
+        with self._asking() as connection:
+            (rows,) = connection.execute(
+                "SELECT coalesce(sum(rows), 0) FROM entry WHERE sequence > ?", (sequence,)
+            ).fetchone()
+        return int(rows)
+
+    def last_sequence(self) -> int:
+        """See `driftwatch.ports.Spool.last_sequence`. Costs nothing."""
+        return self._last
+
+    def wait(self, after: int, timeout_seconds: float) -> bool:
+        """See `driftwatch.ports.Spool.wait`. Returns early, with what is so, when the spool is closed."""
+        deadline = time.monotonic() + timeout_seconds
+        with self._wake:
+            while not (found := self._last > max(after, self._removed_through)) and not self._closing:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    break
+                self._wake.wait(left)
+        return found
+
+    def close(self) -> None:
+        """Commit what waits, then let go of the files. A second call does nothing."""
+        with self._wake:
+            if self._closing:
+                return
+            self._closing = True
+            self._wake.notify_all()
+        self._thread.join()
+        self._ids.close()
+        with self._reading:
+            self._reader.close()
+        self._writer.close()
+
+    @contextmanager
+    def _asking(self) -> Iterator[sqlite3.Connection]:
+        with self._reading:
+            try:
+                yield self._reader
+            except sqlite3.Error as error:
+                raise disk_failure(error, "The spool cannot be read") from error
+
+    def _write_until_closed(self) -> None:
+        while taken := self._taken():
+            appended = [one for one in taken if isinstance(one, Waiting)]
+            # A batch whose caller stopped waiting before its commit began is not written.
+            wanted = [one for one in appended if one.future.set_running_or_notify_cancel()]
+            self._commit(wanted, [one for one in taken if isinstance(one, _Removal)])
+            with self._wake:
+                self._queued_rows -= sum(len(one.batch) for one in appended)
+                self._wake.notify_all()
+
+    def _taken(self) -> list[Waiting | _Removal]:
+        """Everything that waits, up to a commit's bound; nothing when the spool is closed and empty."""
+        taken: list[Waiting | _Removal] = []
+        rows = 0
+        with self._wake:
+            while not self._queue and not self._closing:
+                self._wake.wait()
+            while self._queue and rows < _COMMIT_ROWS:
+                one = self._queue.popleft()
+                if isinstance(one, Waiting):
+                    rows += len(one.batch)
+                    self._queued_batches -= 1
+                taken.append(one)
+        return taken
+
+    def _commit(self, wanted: Sequence[Waiting], removals: Sequence[_Removal]) -> None:
+        """Write all of it, or say to each why not."""
+        try:
+            receipts = self._write(wanted, max((one.sequence for one in removals), default=0))
+        except (OSError, sqlite3.Error) as error:
+            _fail(disk_failure(error, "The spool cannot be written"), [one.future for one in wanted])
+            if wanted:
+                # Where the disk is full, removing may still work, and makes room.
+                self._commit((), removals)
+            else:
+                _fail(disk_failure(error, "The spool cannot be written"), [one.done for one in removals])
+        except Exception as error:  # noqa: BLE001 - whoever waits must hear of it, and the thread must live on
+            if len(wanted) + len(removals) > 1:
+                # One batch that cannot be written must not take its neighbours with it.
+                for one in wanted:
+                    self._commit([one], ())
+                for removal in removals:
+                    self._commit((), [removal])
+                return
+            problem = error if isinstance(error, StoreError) else StoreError(f"A batch cannot be written: {error!r}.")
+            _fail(problem, [one.future for one in wanted])
+            _fail(problem, [one.done for one in removals])
+        else:
+            for one, receipt in zip(wanted, receipts, strict=True):
+                one.future.set_result(receipt)
+            for removal in removals:
+                removal.done.set_result(None)
+
+    def _write(self, wanted: Sequence[Waiting], remove_through: int) -> list[SpoolReceipt]:
+        """One transaction; when it returns, it is on disk."""
+        hashes = hashed(wanted, self._hash)
+        received = [one.received for one in wanted]
+        newest = max(received, default=0)
+        fresh = self._ids.fresh(hashes, newest)
+        left, duplicates = without_duplicates(wanted, fresh)
+        groups = [(group, encode(group.batch)) for group in grouped(left, received)]
+        sequences: list[int | None] = [None] * len(wanted)
+        with self._transaction() as connection:
+            removed = _remove(connection, remove_through) if remove_through > self._removed_through else 0
+            for group, body in groups:
+                sequence = connection.execute(
+                    "INSERT INTO entry (received_time, rows, body) VALUES (?, ?, ?)",
+                    (group.received, len(group.batch), body),
+                ).lastrowid
+                for member in group.members:
+                    sequences[member] = sequence
+            change = self._ids.write(connection, hashes[fresh], newest) if wanted else None
+        if change is not None:
+            self._ids.kept(change)
+        with self._wake:
+            self._removed_through = max(self._removed_through, min(remove_through, self._last))
+            self._last = max((one for one in sequences if one is not None), default=self._last)
+            self._pending_rows += sum(map(len, left)) - removed
+            self._wake.notify_all()
+        return [
+            SpoolReceipt(sequence=sequence, accepted=len(batch), duplicates=gone)
+            for sequence, batch, gone in zip(sequences, left, duplicates, strict=True)
+        ]
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        self._writer.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._writer
+            self._writer.execute("COMMIT")
+        except BaseException:
+            # After some failures SQLite has rolled back by itself.
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+            raise
+
+
+def _fail(problem: StoreError, futures: Iterable[Future[SpoolReceipt]] | Iterable[Future[None]]) -> None:
+    for future in futures:
+        future.set_exception(problem)
+
+
+def _remove(connection: sqlite3.Connection, through: int) -> int:
+    (rows,) = connection.execute("SELECT coalesce(sum(rows), 0) FROM entry WHERE sequence <= ?", (through,)).fetchone()
+    connection.execute("DELETE FROM entry WHERE sequence <= ?", (through,))
+    return int(rows)
+
+
+def _prepared(writer: sqlite3.Connection, reader: sqlite3.Connection, path: Path) -> bytes:
+    """Set the connections up, make the tables where there are none, and answer the key of the id hashes."""
+    writer.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
+    (mode,) = writer.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":
+        raise StoreError(f"The spool {path} lies on a file system without shared memory. Use a local disk.")
+    writer.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+    writer.execute("PRAGMA synchronous = FULL")
+    writer.execute("PRAGMA secure_delete = OFF")
+    (version,) = writer.execute("PRAGMA user_version").fetchone()
+    if version > _VERSION:
+        raise StoreError(
+            f"The spool {path} was written by a later driftwatch (format {version}, this one reads {_VERSION}). "
+            "Upgrade driftwatch."
+        )
+    if version == 0:
+        writer.execute("BEGIN IMMEDIATE")
+        for statement in _SCHEMA:
+            writer.execute(statement)
+        writer.execute("INSERT INTO secret VALUES (?)", (secrets.token_bytes(KEY_BYTES),))
+        writer.execute("COMMIT")
+        sync_folder(path.parent)
+    reader.execute("PRAGMA query_only = ON")
+    (key,) = writer.execute("SELECT id_key FROM secret").fetchone()
+    return bytes(key)
+
+
+def _contents(connection: sqlite3.Connection) -> tuple[int | None, int, int]:
+    """The first sequence that is there, the rows, and the last sequence ever given."""
+    first, rows = connection.execute("SELECT min(sequence), coalesce(sum(rows), 0) FROM entry").fetchone()
+    given = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'entry'").fetchone()
+    return first, int(rows), int(given[0]) if given else 0
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, timeout=10.0, isolation_level=None, check_same_thread=False)
