@@ -146,6 +146,7 @@ class VerdictReason(StrEnum):
     EVIDENCE_GROWING = "evidence_growing"
     EVIDENCE_REACHED_BUDGET = "evidence_reached_budget"
     STILL_DRIFTING = "still_drifting"
+    FIXED_THRESHOLD_PASSED = "fixed_threshold_passed"
     TOO_FEW_ROWS = "too_few_rows"
     TOO_FEW_LABELS = "too_few_labels"
     NO_REFERENCE = "no_reference"

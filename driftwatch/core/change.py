@@ -1,0 +1,145 @@
+"""In which direction a column changed, in numbers and in words.
+
+The direction comes from counts over cells and not from means, so that heavy tails do not blind it: how often a live
+value lies above a reference value, and how many lie within the reference's middle half.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from driftwatch.core.cells import NamedCells
+from driftwatch.core.records import Change, Direction
+
+if TYPE_CHECKING:
+    from driftwatch.core.baseline import ColumnBaseline
+    from driftwatch.core.profile import ColumnProfile
+
+_WORTH_SAYING = 0.02
+_LEANS = 0.03
+_NAMES_SHOWN = 2
+
+
+def describe(baseline: ColumnBaseline, profile: ColumnProfile) -> Change:
+    """What changed in a column.
+
+    Returns
+    -------
+    Change
+        Numbers: up or down where live values lie above reference values more or less often than not; else wider or
+        narrower where fewer or more of them lie in the reference's middle half; else reshaped. Names: a change of
+        the mix. ``none`` where nothing moved, or there are no rows.
+
+    Examples
+    --------
+    >>> from driftwatch.core.baseline import Baseline
+    >>> from driftwatch.core.frames import to_table
+    >>> from driftwatch.core.profile import Profile
+    >>> baseline = Baseline.fit({"x": list(range(100))}, categorical=["x"]) and Baseline.fit({"x": [1.5, 2.5] * 50})
+    >>> live = Profile.of(baseline, to_table({"x": [2.5] * 20}, baseline.schema))
+    >>> describe(baseline.columns["x"], live.columns["x"])
+    Change(direction=<Direction.UP: 'up'>, text='mean 2 -> 2.5')
+    """
+    if not baseline.counts.any() or not profile.counts.any():
+        return Change(direction=Direction.NONE, text="no rows" if not profile.counts.any() else "no reference")
+    absent = _absent(baseline, profile)
+    if isinstance(baseline.cells, NamedCells):
+        direction, text = _of_names(baseline, profile)
+    else:
+        direction, text = _of_numbers(baseline, profile)
+    if absent and direction is Direction.NONE:
+        direction = Direction.MIX
+    return Change(direction=direction, text="; ".join(part for part in (absent, text) if part) or "no change")
+
+
+def _absent(baseline: ColumnBaseline, profile: ColumnProfile) -> str:
+    """The shares of missing and of non-finite values, where they moved."""
+    kinds = ("missing",) if isinstance(baseline.cells, NamedCells) else ("missing", "non-finite")
+    cells = baseline.cells.n_cells
+    before = baseline.counts[cells:] / baseline.counts.sum()
+    after = profile.counts[cells:] / profile.counts.sum()
+    parts = [
+        f"{kind} {_percent(a)} -> {_percent(b)}"
+        for kind, a, b in zip(kinds, before, after, strict=True)
+        if abs(b - a) >= _WORTH_SAYING
+    ]
+    return ", ".join(parts)
+
+
+def _of_numbers(baseline: ColumnBaseline, profile: ColumnProfile) -> tuple[Direction, str]:
+    reference, live = baseline.counts[:-2].astype(np.float64), profile.counts[:-2].astype(np.float64)
+    if not reference.any() or not live.any():
+        return Direction.NONE, ""
+    p, q = reference / reference.sum(), live / live.sum()
+    below, below_live = np.cumsum(p), np.cumsum(q)
+    lean = float((q * (below - p / 2.0)).sum()) - 0.5
+    middle = _share_between(below, q)
+    largest = float(np.abs(below - below_live).max())
+    if abs(lean) >= _LEANS:
+        direction = Direction.UP if lean > 0.0 else Direction.DOWN
+    elif abs(middle) >= _LEANS:
+        direction = Direction.NARROWER if middle > 0.0 else Direction.WIDER
+    else:
+        direction = Direction.RESHAPED if largest >= _LEANS else Direction.NONE
+    return direction, _numbers_text(direction, baseline, profile)
+
+
+def _share_between(below: NDArray[np.float64], live: NDArray[np.float64]) -> float:
+    """How many more live than reference values lie in the reference's middle half."""
+    lower, upper = np.searchsorted(below, [0.25, 0.75])
+    inside = slice(int(lower), int(upper) + 1)
+    reference = float(below[upper] - (below[lower - 1] if lower else 0.0))
+    return float(live[inside].sum()) - reference
+
+
+def _numbers_text(direction: Direction, baseline: ColumnBaseline, profile: ColumnProfile) -> str:
+    before, after = baseline.moments, profile.moments
+    if before is None or after is None or direction is Direction.NONE:
+        return ""
+    if direction in (Direction.UP, Direction.DOWN):
+        if (after.mean > before.mean) == (direction is Direction.UP):
+            return f"mean {_number(before.mean)} -> {_number(after.mean)}"
+        return f"values tend to be {'higher' if direction is Direction.UP else 'lower'}"
+    if direction is Direction.RESHAPED:
+        return "another shape, at the same level"
+    spread, spread_after = math.sqrt(before.variance), math.sqrt(after.variance)
+    if (spread_after > spread) == (direction is Direction.WIDER):
+        return f"{direction.value}: standard deviation {_number(spread)} -> {_number(spread_after)}"
+    return f"{direction.value} around the middle"
+
+
+def _of_names(baseline: ColumnBaseline, profile: ColumnProfile) -> tuple[Direction, str]:
+    reference, live = baseline.counts[:-1], profile.counts[:-1]
+    if not live.any():
+        return Direction.NONE, ""
+    before = reference / max(int(reference.sum()), 1)
+    moved = live / live.sum() - before
+    more = [cell for cell in np.argsort(-moved)[:_NAMES_SHOWN].tolist() if moved[cell] >= _WORTH_SAYING]
+    fewer = [cell for cell in np.argsort(moved)[:_NAMES_SHOWN].tolist() if moved[cell] <= -_WORTH_SAYING]
+    parts = [
+        f"{word} {' and '.join(_name(baseline, cell) for cell in cells)}"
+        for word, cells in (("more", more), ("fewer", fewer))
+        if cells
+    ]
+    return (Direction.MIX if parts else Direction.NONE), ", ".join(parts)
+
+
+def _name(baseline: ColumnBaseline, cell: int) -> str:
+    text = baseline.cell_text(cell)
+    return {"other": "rare values", "unseen": "new values"}.get(text, text) if cell >= _first_group(baseline) else text
+
+
+def _first_group(baseline: ColumnBaseline) -> int:
+    return baseline.cells.n_cells - 2
+
+
+def _number(value: float) -> str:
+    return f"{value:.4g}"
+
+
+def _percent(share: float) -> str:
+    return f"{100.0 * share:.3g} %"

@@ -1,0 +1,195 @@
+r"""Kolmogorov-Smirnov: the largest difference between two distribution functions.
+
+.. math:: D = \sup_x |F_{live}(x) - F_{reference}(x)|
+
+Over finite values only; missing and non-finite ones are the business of statistics that count cells. From a profile,
+``D`` is taken over the ends of the baseline's cells. That is exact for cells that hold one repeated value and for the
+open cells at both ends; inside another cell the two functions may differ by a little more, at most by what the cell
+holds, and ``error_bound`` says by how much.
+
+How sure
+--------
+*p-value.* If the rows come from ``Q`` with ``sup|Q - reference| <= tolerance``, then ``D - tolerance`` is at most
+``sup|F_live - Q|``, which the Dvoretzky-Kiefer-Wolfowitz inequality with Massart's constant bounds at every number of
+rows, for every ``Q`` with or without ties: ``p = min(1, 2 exp(-2 n (D - tolerance)**2))``.
+
+*Bets.* At a fixed point ``x`` the number of rows up to ``x`` is binomial with a share of at most
+``q = F_reference(x) + tolerance``. The likelihood ratio of the binomials with shares ``q'`` and ``q``, where
+``q'`` has the odds of ``q`` times ``exp(s)``, is an e-value for any ``s > 0``: its expectation is 1 at ``q`` and
+falls with the share. No limit theorem is needed, so it holds at every number of rows. A bet is one point, one side
+and one ``s``; several are placed side by side, because nobody knows how the data will change.
+
+References
+----------
+Massart, P. (1990). The tight constant in the Dvoretzky-Kiefer-Wolfowitz inequality. Annals of Probability 18(3).
+doi:10.1214/aop/1176990746
+
+Shin, J., Ramdas, A., Rinaldo, A. (2024). E-detectors: a nonparametric framework for sequential change detection.
+New England Journal of Statistics in Data Science 2(2). doi:10.51387/23-NEJSDS51
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import kolmogorov
+
+from driftwatch.core.cells import NumericCells
+from driftwatch.core.records import ColumnKind, Measurement
+from driftwatch.core.statistics.statistic import Statistic
+
+if TYPE_CHECKING:
+    from driftwatch.core.baseline import ColumnBaseline
+    from driftwatch.core.profile import ColumnProfile
+
+POINTS = np.array([0.05, 0.2, 0.35, 0.5, 0.65, 0.8, 0.95])
+"""The reference's quantiles at which bets are placed; the cell ends that come nearest."""
+
+LOG_ODDS = np.array([0.15, 0.4, 1.0, 2.5])
+"""The changes that are bet on, in log odds beyond the tolerance: from a small one in many rows to a plain one."""
+
+_LARGEST_LOG = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class KolmogorovSmirnov:
+    """The statistic of two samples and the p-value of Kolmogorov's limit distribution."""
+
+    statistic: float
+    p_value: float
+
+
+def ks_two_sample(reference: NDArray[np.float64], live: NDArray[np.float64]) -> KolmogorovSmirnov:
+    """The exact two-sample statistic of raw values.
+
+    Parameters
+    ----------
+    reference, live
+        Any lengths. Missing values (``nan``) are left out; infinities are values like others.
+
+    Returns
+    -------
+    KolmogorovSmirnov
+        The statistic equals ``scipy.stats.ks_2samp``'s; the p-value is that of Kolmogorov's limit. Both are ``nan``
+        where one sample has no value.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> ks_two_sample(np.array([1.0, 2.0, 3.0, 4.0]), np.array([3.0, 4.0, 5.0, np.nan])).statistic
+    0.6666666666666666
+    """
+    first = np.sort(reference[~np.isnan(reference)])
+    second = np.sort(live[~np.isnan(live)])
+    n, m = len(first), len(second)
+    if n == 0 or m == 0:
+        return KolmogorovSmirnov(math.nan, math.nan)
+    values = np.concatenate([first, second])
+    difference = np.searchsorted(first, values, side="right") / n - np.searchsorted(second, values, side="right") / m
+    statistic = float(np.abs(difference).max())
+    return KolmogorovSmirnov(statistic, float(kolmogorov(statistic * math.sqrt(n * m / (n + m)))))
+
+
+def measure(baseline: ColumnBaseline, profile: ColumnProfile) -> Measurement:
+    """The statistic at the ends of the baseline's cells, with what it may differ from the raw rows'."""
+    reference, live = baseline.counts[:-2], profile.counts[:-2]
+    n, m = int(reference.sum()), int(live.sum())
+    score = p_value = math.nan
+    error_bound = 0.0
+    if n and m:
+        below_reference, below_live = np.cumsum(reference) / n, np.cumsum(live) / m
+        score = float(np.abs(below_live - below_reference).max())
+        p_value = float(kolmogorov(score * math.sqrt(n * m / (n + m))))
+        error_bound = _error_bound(_edges(baseline), below_reference, below_live, score)
+    return Measurement(
+        statistic="ks",
+        score=score,
+        p_value=None if math.isnan(p_value) else p_value,
+        n_reference=n,
+        n_live=m,
+        binning=f"{len(reference)} cells",
+        error_bound=error_bound,
+    )
+
+
+def _edges(baseline: ColumnBaseline) -> NDArray[np.float64]:
+    if not isinstance(baseline.cells, NumericCells):
+        raise TypeError("the Kolmogorov-Smirnov statistic needs a numeric column")
+    return baseline.cells.edges
+
+
+def _error_bound(
+    edges: NDArray[np.float64], below_reference: NDArray[np.float64], below_live: NDArray[np.float64], score: float
+) -> float:
+    """How much larger the difference can be inside a cell than at all cell ends."""
+    if len(edges) < 2:
+        return 0.0
+    inner = slice(1, len(edges))
+    wide = np.nextafter(edges[:-1], np.inf) < edges[1:]
+    before = slice(0, len(edges) - 1)
+    above = below_live[inner] - below_reference[before]
+    under = below_reference[inner] - below_live[before]
+    largest = float(np.where(wide, np.maximum(above, under), 0.0).max())
+    return max(largest - score, 0.0)
+
+
+def sampling_error(baseline: ColumnBaseline, doubt: float) -> float:
+    """How far the reference's distribution function may lie from the true one (Dvoretzky-Kiefer-Wolfowitz)."""
+    n = int(baseline.counts[:-2].sum())
+    return math.sqrt(math.log(2.0 / doubt) / (2.0 * n)) if n else math.inf
+
+
+def exceedance(baseline: ColumnBaseline, profile: ColumnProfile, tolerance: float) -> float:
+    """The p-value of "the true difference is at most the tolerance"; see the module's text."""
+    measurement = measure(baseline, profile)
+    excess = measurement.score - tolerance
+    if math.isnan(excess) or excess <= 0.0:
+        return 1.0
+    return min(1.0, 2.0 * math.exp(-2.0 * measurement.n_live * excess * excess))
+
+
+def bets(baseline: ColumnBaseline, profile: ColumnProfile, tolerance: float) -> NDArray[np.float64]:
+    """One e-value for each point, side and change of log odds; see the module's text.
+
+    Returns
+    -------
+    array of shape ``(2 * len(POINTS) * len(LOG_ODDS),)``
+        First the bets on more rows up to each point, then those on fewer. 0 where a share cannot exceed the
+        tolerance; empty where one side has no finite value.
+    """
+    reference, live = baseline.counts[:-2], profile.counts[:-2]
+    n, m = int(reference.sum()), int(live.sum())
+    if n == 0 or m == 0:
+        return np.zeros(0)
+    shares = np.cumsum(reference) / n
+    ends = _nearest(shares)
+    up_to = np.cumsum(live)[ends]
+    share = np.concatenate([shares[ends], 1.0 - shares[ends]]) + tolerance
+    rows = np.concatenate([up_to, m - up_to])
+    possible = share < 1.0
+    capped = np.where(possible, share, 0.5)[:, None]
+    logs = LOG_ODDS * rows[:, None] - m * np.log1p(capped * np.expm1(LOG_ODDS))
+    values = np.exp(np.minimum(logs, _LARGEST_LOG))
+    values[~possible] = 0.0
+    return values.ravel()
+
+
+def _nearest(shares: NDArray[np.float64]) -> NDArray[np.intp]:
+    after = np.minimum(np.searchsorted(shares, POINTS), len(shares) - 1)
+    before = np.maximum(after - 1, 0)
+    return np.where(POINTS - shares[before] < shares[after] - POINTS, before, after)
+
+
+KS = Statistic(
+    name="ks",
+    kinds=frozenset({ColumnKind.NUMERIC}),
+    tolerance=0.05,
+    measure=measure,
+    sampling_error=sampling_error,
+    exceedance=exceedance,
+    bets=bets,
+)

@@ -1,0 +1,113 @@
+r"""Population stability index: the symmetric Kullback-Leibler divergence of two sets of shares.
+
+.. math:: PSI = \sum_i (q_i - p_i) \ln(q_i / p_i)
+
+with ``p`` the reference's and ``q`` the window's shares over the baseline's bins: for numbers about ten of equal mass,
+then missing and non-finite values; for names a bin a cell, then missing values.
+
+An empty bin would make the index infinite, and flooring it at a tiny number makes it arbitrary: instead, a bin that is
+empty on one side counts as half a row there. Without any drift the index is not 0 but about
+``(B - 1) * (1 / n_reference + 1 / n_live)`` for ``B`` bins: a score alone says nothing in small windows.
+
+How sure
+--------
+``PSI >= 4 * sum((sqrt(q) - sqrt(p))**2)``, nearly an equality for small changes. So shares within a PSI of
+``tolerance`` lie in a Hellinger ball of radius ``sqrt(tolerance) / 2``, and the p-value is that of having left it
+(`driftwatch.core.statistics.outside`).
+
+References
+----------
+Yurdakul, B., Naranjo, J. (2020). Statistical properties of the population stability index. Journal of Risk Model
+Validation 14(4). doi:10.21314/JRMV.2020.227
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import chdtrc, chdtri
+
+from driftwatch.core.records import ColumnKind, Measurement
+from driftwatch.core.statistics.outside import kl_to_hellinger_ball, p_value_outside, smoothed_shares
+from driftwatch.core.statistics.statistic import Statistic
+
+if TYPE_CHECKING:
+    from driftwatch.core.baseline import ColumnBaseline
+    from driftwatch.core.profile import ColumnProfile
+
+
+def psi(reference_counts: NDArray[np.int64], live_counts: NDArray[np.int64]) -> float:
+    """The index of two sets of counts over the same bins.
+
+    Parameters
+    ----------
+    reference_counts, live_counts
+        Shape ``(B,)``. Bins that are empty on both sides are left out; a bin that is empty on one side counts as
+        half a row there.
+
+    Returns
+    -------
+    float
+        ``nan`` where one side has no row.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> round(psi(np.array([248, 247, 260, 245]), np.array([13, 43, 63, 81])), 7)
+    0.3404592
+    """
+    n, m = int(reference_counts.sum()), int(live_counts.sum())
+    if n == 0 or m == 0:
+        return math.nan
+    used = (reference_counts > 0) | (live_counts > 0)
+    p = np.maximum(reference_counts[used], 0.5) / n
+    q = np.maximum(live_counts[used], 0.5) / m
+    return float(((q - p) * np.log(q / p)).sum())
+
+
+def _bins(baseline: ColumnBaseline, counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Counts over the baseline's bins, then the missing (and, of numbers, the non-finite) values."""
+    return np.concatenate([baseline.psi_counts(counts), counts[baseline.cells.n_cells :]])
+
+
+def measure(baseline: ColumnBaseline, profile: ColumnProfile) -> Measurement:
+    """The index over the baseline's bins; its p-value is that of no difference at all, in the limit of many rows."""
+    reference, live = _bins(baseline, baseline.counts), _bins(baseline, profile.counts)
+    n, m = int(reference.sum()), int(live.sum())
+    score = psi(reference, live)
+    degrees = int(np.count_nonzero(reference + live)) - 1
+    p_value = None
+    if n and m and degrees > 0:
+        p_value = float(chdtrc(degrees, score * n * m / (n + m)))
+    return Measurement(
+        statistic="psi", score=score, p_value=p_value, n_reference=n, n_live=m, binning=f"{degrees + 1} bins"
+    )
+
+
+def sampling_error(baseline: ColumnBaseline, doubt: float) -> float:
+    """The index that the reference may have against the truth: ``n * PSI`` is nearly chi-square."""
+    counts = _bins(baseline, baseline.counts)
+    n = int(counts.sum())
+    return float(chdtri(len(counts) - 1, doubt)) / n if n else math.inf
+
+
+def exceedance(baseline: ColumnBaseline, profile: ColumnProfile, tolerance: float) -> float:
+    """The p-value of "the true index is at most the tolerance"; see the module's text."""
+    reference = _bins(baseline, baseline.counts)
+    if not reference.any():
+        return 1.0
+    live, radius = _bins(baseline, profile.counts), math.sqrt(tolerance) / 2.0
+    return p_value_outside(smoothed_shares(reference), live, kl_to_hellinger_ball, radius)
+
+
+PSI = Statistic(
+    name="psi",
+    kinds=frozenset(ColumnKind),
+    tolerance=0.1,
+    measure=measure,
+    sampling_error=sampling_error,
+    exceedance=exceedance,
+)

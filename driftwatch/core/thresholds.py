@@ -1,0 +1,90 @@
+"""What is much: the distance that a column may have from its baseline, and where that limit came from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from driftwatch.core.records import Threshold, ThresholdOrigin
+from driftwatch.core.statistics import Statistic
+
+if TYPE_CHECKING:
+    from driftwatch.core.baseline import Baseline, ColumnBaseline
+
+REFERENCE_DOUBT = 1e-5
+"""The probability, for each column and statistic, that the reference misleads by more than its sampling error.
+
+The reference is drawn once and judged against for ever, so that what it misleads by does not average out over
+windows. With 100 columns of two statistics a model's budget fails from this cause in 2 of 1,000 references at most.
+"""
+
+_STANDS_IN = MappingProxyType({"chi_square": ("psi", math.sqrt)})
+"""Where a statistic's own natural variation is not known: another's, and its value in units of the first.
+
+For small changes PSI is the square of Cohen's w.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tolerances:
+    """The distances that nobody needs to act on.
+
+    Attributes
+    ----------
+    by_statistic
+        Replaces a statistic's own tolerance, in units of its score.
+    by_column
+        Replaces that again for one column: ``{column: {statistic: tolerance}}``.
+    """
+
+    by_statistic: Mapping[str, float] = field(default_factory=dict)
+    by_column: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    def chosen(self, column: str, statistic: Statistic) -> float:
+        """What was chosen for a column and a statistic."""
+        general = self.by_statistic.get(statistic.name, statistic.tolerance)
+        return self.by_column.get(column, {}).get(statistic.name, general)
+
+
+def natural_tolerance(baseline: Baseline, column: str, statistic: str, window_seconds: float | None) -> float | None:
+    """How far the reference's own windows of this duration lie from it; None where that is not known.
+
+    Windows that are counts of rows have no duration: None.
+    """
+    if window_seconds is None:
+        return None
+    own = baseline.natural.tolerance(column, statistic, window_seconds)
+    if own is not None or statistic not in _STANDS_IN:
+        return own
+    name, converted = _STANDS_IN[statistic]
+    other = baseline.natural.tolerance(column, name, window_seconds)
+    return None if other is None else converted(max(other, 0.0))
+
+
+def threshold(statistic: Statistic, baseline: ColumnBaseline, chosen: float, natural: float | None) -> Threshold:
+    """The largest of what was chosen, what the reference's sampling error reaches and what is natural.
+
+    Parameters
+    ----------
+    statistic, baseline
+        Whose threshold it is.
+    chosen
+        The tolerance, in units of the score.
+    natural
+        Distance that the reference's own windows show among each other; None where not known.
+
+    Returns
+    -------
+    Threshold
+        Its origin names the largest of the three.
+    """
+    candidates = [
+        Threshold(value=chosen, origin=ThresholdOrigin.FIXED),
+        Threshold(value=statistic.sampling_error(baseline, REFERENCE_DOUBT), origin=ThresholdOrigin.SAMPLING),
+    ]
+    if natural is not None and not math.isnan(natural):
+        candidates.append(Threshold(value=natural, origin=ThresholdOrigin.NATURAL))
+    return max(candidates, key=lambda candidate: candidate.value)
