@@ -170,7 +170,7 @@ class Baseline:
         return digest.hexdigest()[:16]
 
     @classmethod
-    def fit(
+    def fit(  # noqa: PLR0913 - every argument is a thing that users say
         cls,
         reference: Any,
         *,
@@ -220,7 +220,8 @@ class Baseline:
             If a named column is not there, no row or no measurable column is left, there are too many columns,
             or a column is not what its role asks for.
         """
-        from driftwatch.core.fitting import FitOptions, fitted_baseline
+        from driftwatch.core.fitting import fitted_baseline
+        from driftwatch.core.schema_choice import FitOptions
 
         options = FitOptions(
             model=model,

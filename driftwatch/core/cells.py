@@ -99,6 +99,39 @@ def cell_counts(cells: Cells, values: Values) -> NDArray[np.int64]:
     raise TypeError("numeric cells count numbers, named cells count names")
 
 
+def cell_codes(cells: Cells, values: Values) -> NDArray[np.intp]:
+    """Each value's position in a count vector over the cells, which `cell_counts` counts.
+
+    Raises
+    ------
+    TypeError
+        If the values are not of the cells' kind.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from driftwatch.core.table import Numbers
+    >>> cell_codes(NumericCells(np.array([0.0, 1.0])), Numbers(np.array([0.0, 0.5, np.nan, 7.0, np.inf])))
+    array([0, 1, 3, 2, 4])
+    """
+    if isinstance(cells, NumericCells) and isinstance(values, Numbers):
+        codes = np.searchsorted(cells.edges, values.values, side="left")
+        codes[np.isinf(values.values)] = cells.n_counts - 1
+        codes[np.isnan(values.values)] = cells.n_counts - 2
+        return codes
+    if isinstance(cells, NamedCells) and isinstance(values, Names):
+        return _cells_of_names(cells, values)[values.codes]
+    raise TypeError("numeric cells count numbers, named cells count names")
+
+
+def _cells_of_names(cells: NamedCells, values: Names) -> NDArray[np.intp]:
+    """The cell of each of a column's names, then that of missing values."""
+    position = {name: cell for cell, name in enumerate(cells.names)}
+    position.update(dict.fromkeys(cells.rare, len(cells.names)))
+    unseen = len(cells.names) + 1
+    return np.array([*(position.get(name, unseen) for name in values.names), cells.n_counts - 1], dtype=np.intp)
+
+
 def _numeric_counts(cells: NumericCells, values: NDArray[np.float64]) -> NDArray[np.int64]:
     edges = cells.edges
     counts = np.empty(cells.n_counts, dtype=np.int64)
@@ -119,15 +152,8 @@ def _numeric_counts(cells: NumericCells, values: NDArray[np.float64]) -> NDArray
 
 
 def _named_counts(cells: NamedCells, values: Names) -> NDArray[np.int64]:
-    position = {name: code for code, name in enumerate(cells.names)}
-    position.update(dict.fromkeys(cells.rare, len(cells.names)))
-    unseen = len(cells.names) + 1
     # A column's names are few and its rows many: count codes first, then send each name's count to its cell.
-    by_code = np.bincount(values.codes + 1, minlength=len(values.names) + 1)
-    target = np.fromiter(
-        (position.get(name, unseen) for name in values.names), dtype=np.intp, count=len(values.names)
-    )
+    by_code = np.roll(np.bincount(values.codes + 1, minlength=len(values.names) + 1), -1)
     counts = np.zeros(cells.n_counts, dtype=np.int64)
-    np.add.at(counts, target, by_code[1:])
-    counts[-1] = by_code[0]
+    np.add.at(counts, _cells_of_names(cells, values), by_code)
     return counts

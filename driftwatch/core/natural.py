@@ -14,7 +14,14 @@ DURATIONS_SECONDS = (3_600, 21_600, 86_400, 604_800)
 """The durations of windows that are tried: an hour, six hours, a day, a week."""
 
 MIN_WINDOWS = 4
+"""Fewer windows say nothing about variation."""
+
 MIN_WINDOW_ROWS = 30
+"""Windows with fewer rows are not compared."""
+
+LARGEST_WINDOWS = 1_000
+"""Of more windows of one duration an even choice is compared: this bounds memory."""
+
 QUANTILE_WINDOWS = 40
 """From so many windows on, the 95 % point is kept instead of the maximum."""
 

@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -174,31 +175,26 @@ class PerformanceSums:
         size = len(self.classes) + 1
         return _classification_measures(self.task, np.array(self.confusion, dtype=np.int64).reshape(size, size))
 
-    def to_bytes(self) -> bytes:
-        """A compact JSON form, exact. Task and classes stand with it, so that a mix-up is noticed."""
-        document = {
-            "v": 1,
+    def to_document(self) -> dict[str, Any]:
+        """A JSON-able form, exact. Task and classes stand with it, so that a mix-up is noticed."""
+        return {
             "task": self.task.value,
             "classes": list(self.classes),
             "n": self.n,
             "sums": [encoded_units(total) for total in self.sums],
             "confusion": list(self.confusion),
         }
-        return json.dumps(document, separators=(",", ":")).encode()
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> PerformanceSums:
-        """The inverse of `to_bytes`.
+    def from_document(cls, document: Any) -> PerformanceSums:
+        """The inverse of `to_document`.
 
         Raises
         ------
         ValueError
-            If ``data`` is cut short, altered or of another version.
+            If the document is not such a form.
         """
         try:
-            document = json.loads(data)
-            if document["v"] != 1:
-                raise ValueError("performance sums were written by another version of driftwatch")
             task, classes = Task(document["task"]), tuple(str(name) for name in document["classes"])
             result = cls(
                 task=task,
@@ -211,9 +207,28 @@ class PerformanceSums:
             raise ValueError("performance sums are cut short or altered") from error
         blank = cls.empty(task, classes)
         fits = len(result.sums) == len(blank.sums) and len(result.confusion) == len(blank.confusion)
-        if not fits or result.n < 0 or min(result.confusion, default=0) < 0:
+        rows = sum(result.confusion) if result.confusion else result.n
+        if not fits or result.n < 0 or rows != result.n or min(result.confusion, default=0) < 0:
             raise ValueError("performance sums do not fit their task")
         return result
+
+    def to_bytes(self) -> bytes:
+        """The document as compact JSON with a version."""
+        return json.dumps({"v": 1, **self.to_document()}, separators=(",", ":")).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> PerformanceSums:
+        """The inverse of `to_bytes`.
+
+        Raises
+        ------
+        ValueError
+            If ``data`` is cut short, altered or of another version.
+        """
+        document = json.loads(data)
+        if not isinstance(document, dict) or document.get("v") != 1:
+            raise ValueError("performance sums were written by another version of driftwatch")
+        return cls.from_document(document)
 
 
 def _regression_measures(n: int, sums: tuple[int, ...]) -> dict[str, Measure]:

@@ -47,8 +47,6 @@ class ColumnProfile:
             return NotImplemented
         return bool(np.array_equal(self.counts, other.counts)) and self.moments == other.moments
 
-    __hash__ = None  # type: ignore[assignment]
-
     def __add__(self, other: ColumnProfile) -> ColumnProfile:
         """The profile of both sets of rows."""
         moments = None
@@ -160,8 +158,6 @@ class Profile:
         if not isinstance(other, Profile):
             return NotImplemented
         return self.n_rows == other.n_rows and dict(self.columns) == dict(other.columns)
-
-    __hash__ = None  # type: ignore[assignment]
 
     def __add__(self, other: Profile) -> Profile:
         """The profile of both sets of rows.

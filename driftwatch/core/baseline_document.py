@@ -1,0 +1,257 @@
+"""The JSON document of a baseline: canonical content with a version and a checksum, checked strictly when read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from driftwatch.core.baseline import (
+    FORMAT_VERSION,
+    Baseline,
+    ColumnBaseline,
+    PerformanceSource,
+    ReferencePerformance,
+)
+from driftwatch.core.cells import Cells, NamedCells, NumericCells
+from driftwatch.core.moments import Moments
+from driftwatch.core.natural import NaturalVariation
+from driftwatch.core.performance import PerformanceSums
+from driftwatch.core.records import ColumnKind, ColumnRole, Task
+from driftwatch.core.schema import Column, Schema, SetAside
+from driftwatch.errors import BaselineError
+
+FORMAT = "driftwatch-baseline"
+
+LARGEST_DOCUMENT_BYTES = 64 * 1024 * 1024
+"""Longer documents are refused unread."""
+
+_LARGEST_CELLS = 10_000
+_REFIT = "Fit it again with `driftwatch baseline fit`."
+
+
+def written_baseline(baseline: Baseline) -> str:
+    """The document of a baseline: one line of JSON, the same for the same baseline."""
+    content = {
+        "model": baseline.model,
+        "model_version": baseline.model_version,
+        "fitted_at": None if baseline.fitted_at is None else baseline.fitted_at.isoformat(),
+        "n_rows": baseline.n_rows,
+        "schema": _written_schema(baseline.schema),
+        "columns": [_written_column(column) for column in baseline.columns.values()],
+        "performance": _written_performance(baseline.performance),
+        "natural": {
+            "distances": {str(duration): found for duration, found in baseline.natural.distances.items()},
+            "loss": {str(duration): loss for duration, loss in baseline.natural.loss.items()},
+        },
+        "notices": list(baseline.notices),
+    }
+    document = {
+        "format": FORMAT,
+        "format_version": baseline.format_version,
+        "checksum": _checksum(content),
+        "baseline": content,
+    }
+    return json.dumps(document, separators=(",", ":"), allow_nan=False)
+
+
+def read_baseline(text: str | bytes) -> Baseline:
+    """The baseline of a document.
+
+    Raises
+    ------
+    BaselineError
+        If the document is of another kind or version, cut short, altered, or holds what cannot be.
+    """
+    if len(text) > LARGEST_DOCUMENT_BYTES:
+        raise BaselineError(f"the document has {len(text):,} bytes; no baseline has that many.", remedy=_REFIT)
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        raise BaselineError(
+            "the document is not whole JSON: it was cut short, or is no baseline.", remedy=f"Copy it again. {_REFIT}"
+        ) from None
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise BaselineError(
+            "the document is no driftwatch baseline.", field="format", remedy="Give what `baseline fit` wrote."
+        )
+    version = document.get("format_version")
+    if version != FORMAT_VERSION:
+        raise BaselineError(
+            f"the baseline is of format version {version!r}; this driftwatch reads version {FORMAT_VERSION}.",
+            field="format_version",
+            remedy=f"Use the driftwatch that wrote it. {_REFIT}",
+        )
+    content = document.get("baseline")
+    if not isinstance(content, dict) or document.get("checksum") != _checksum(content):
+        raise BaselineError(
+            "the baseline was altered: its checksum does not fit.", field="checksum", remedy=f"Copy it again. {_REFIT}"
+        )
+    try:
+        return _read_content(content)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise BaselineError(f"the baseline holds what cannot be: {error}.", remedy=_REFIT) from error
+
+
+def _checksum(content: Mapping[str, Any]) -> str:
+    """SHA-256 over the content as JSON with sorted keys and no spaces."""
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _written_schema(schema: Schema) -> dict[str, Any]:
+    return {
+        "task": schema.task.value,
+        "label": schema.label,
+        "prediction": schema.prediction,
+        "scores": list(schema.scores),
+        "timestamp": schema.timestamp,
+        "classes": list(schema.classes),
+        "set_aside": [{"name": aside.name, "reason": aside.reason} for aside in schema.set_aside],
+    }
+
+
+def _written_column(baseline: ColumnBaseline) -> dict[str, Any]:
+    column, cells = baseline.column, baseline.cells
+    written: dict[str, Any] = {"name": column.name, "kind": column.kind.value, "role": column.role.value}
+    if isinstance(cells, NumericCells):
+        written["edges"] = cells.edges.tolist()
+        written["psi_starts"] = baseline.psi_starts.tolist()
+    else:
+        written["names"] = list(cells.names)
+        written["rare"] = list(cells.rare)
+    written["counts"] = baseline.counts.tolist()
+    if baseline.moments is not None:
+        written["moments"] = baseline.moments.to_document()
+    return written
+
+
+def _written_performance(performance: ReferencePerformance | None) -> dict[str, Any] | None:
+    if performance is None:
+        return None
+    return {"source": performance.source.value, "sums": performance.sums.to_document()}
+
+
+def _read_content(content: dict[str, Any]) -> Baseline:
+    columns = [_read_column(written) for written in _items(content["columns"])]
+    by_name = {column.column.name: column for column in columns}
+    _require(0 < len(columns) == len(by_name), "columns are missing or named twice")
+    schema = _read_schema(content["schema"], tuple(column.column for column in columns))
+    n_rows = _count(content["n_rows"])
+    _require(all(column.n <= n_rows for column in columns), "a column has more rows than the reference")
+    fitted_at = content["fitted_at"]
+    return Baseline(
+        model=_text(content["model"]),
+        model_version=_text(content["model_version"]),
+        schema=schema,
+        n_rows=n_rows,
+        columns=by_name,
+        performance=_read_performance(content["performance"], schema),
+        natural=_read_natural(content["natural"]),
+        fitted_at=None if fitted_at is None else datetime.fromisoformat(fitted_at),
+        notices=tuple(_text(notice) for notice in _items(content["notices"])),
+    )
+
+
+def _read_schema(written: dict[str, Any], columns: tuple[Column, ...]) -> Schema:
+    schema = Schema(
+        task=Task(written["task"]),
+        columns=columns,
+        label=_optional_text(written["label"]),
+        prediction=_optional_text(written["prediction"]),
+        scores=tuple(_text(name) for name in _items(written["scores"])),
+        timestamp=_optional_text(written["timestamp"]),
+        classes=tuple(_text(name) for name in _items(written["classes"])),
+        set_aside=tuple(
+            SetAside(name=_text(aside["name"]), reason=_text(aside["reason"])) for aside in _items(written["set_aside"])
+        ),
+    )
+    named: dict[ColumnRole, set[str | None]] = {
+        ColumnRole.LABEL: {schema.label},
+        ColumnRole.PREDICTION: {schema.prediction},
+        ColumnRole.SCORE: set(schema.scores),
+    }
+    for role, names in named.items():
+        held = {column.name for column in columns if column.role is role}
+        _require(held == names - {None}, f"the {role.value} is not a column of it")
+    return schema
+
+
+def _read_column(written: dict[str, Any]) -> ColumnBaseline:
+    name = _text(written["name"])
+    column = Column(name=name, kind=ColumnKind(written["kind"]), role=ColumnRole(written["role"]))
+    counts = np.array([_count(count) for count in _items(written["counts"])], dtype=np.int64)
+    cells: Cells
+    moments = None
+    if column.kind is ColumnKind.NUMERIC:
+        edges = np.array([float(edge) for edge in _items(written["edges"])], dtype=np.float64)
+        _require(bool(np.isfinite(edges).all() and (np.diff(edges) > 0).all()), f"edges of {name!r} do not ascend")
+        cells = NumericCells(edges)
+        starts = np.array([_count(start) for start in _items(written["psi_starts"])], dtype=np.intp)
+        moments = Moments.from_document(written["moments"])
+        _require(moments.count == int(counts[: cells.n_cells].sum()), f"moments of {name!r} do not fit its counts")
+    else:
+        names = tuple(_text(item) for item in _items(written["names"]))
+        rare = tuple(_text(item) for item in _items(written["rare"]))
+        _require(len({*names, *rare}) == len(names) + len(rare), f"names of {name!r} repeat")
+        cells = NamedCells(names, rare)
+        starts = np.arange(cells.n_cells, dtype=np.intp)
+    _require(len(counts) == cells.n_counts, f"counts of {name!r} do not fit its cells")
+    ascending = len(starts) > 0 and starts[0] == 0 and (np.diff(starts) > 0).all() and starts[-1] < cells.n_cells
+    _require(bool(ascending), f"PSI bins of {name!r} do not fit its cells")
+    return ColumnBaseline(column=column, cells=cells, counts=counts, moments=moments, psi_starts=starts)
+
+
+def _read_performance(written: dict[str, Any] | None, schema: Schema) -> ReferencePerformance | None:
+    if written is None:
+        return None
+    sums = PerformanceSums.from_document(written["sums"])
+    _require((sums.task, sums.classes) == (schema.task, schema.classes), "the performance is of another task")
+    return ReferencePerformance(sums=sums, source=PerformanceSource(written["source"]))
+
+
+def _read_natural(written: dict[str, Any]) -> NaturalVariation:
+    return NaturalVariation(
+        distances={
+            int(duration): {
+                _text(column): {_text(statistic): _distance(value) for statistic, value in found.items()}
+                for column, found in columns.items()
+            }
+            for duration, columns in written["distances"].items()
+        },
+        loss={int(duration): _distance(value) for duration, value in written["loss"].items()},
+    )
+
+
+def _require(holds: bool, problem: str) -> None:
+    if not holds:
+        raise ValueError(problem)
+
+
+def _items(value: Any) -> list[Any]:
+    _require(isinstance(value, list) and len(value) <= _LARGEST_CELLS, "a list is missing or too long")
+    return list(value)
+
+
+def _text(value: Any) -> str:
+    _require(isinstance(value, str), f"{value!r} is no text")
+    return str(value)
+
+
+def _optional_text(value: Any) -> str | None:
+    return None if value is None else _text(value)
+
+
+def _count(value: Any) -> int:
+    _require(isinstance(value, int) and 0 <= value < 2**62, f"{value!r} is no count")
+    return int(value)
+
+
+def _distance(value: Any) -> float:
+    number = float(value)
+    _require(0.0 <= number < float("inf"), f"{value!r} is no distance")
+    return number

@@ -1,0 +1,330 @@
+"""From the frames that users have to the columns that driftwatch counts.
+
+pandas and Polars frames, Arrow tables and record batches, and mappings of arrays or lists are told apart by where
+their types come from: none of those packages is imported here. Reading happens in two steps, because a column's
+kind is the schema's decision: `table_from` reads each column as it is, and `to_table` makes of it what a schema
+asks for.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from driftwatch.core.foreign_columns import MICROSECONDS, home_of, raw_column
+from driftwatch.core.raw_column import RawColumn, RawKind
+from driftwatch.core.records import ColumnKind, ColumnRole
+from driftwatch.core.schema import Column, Schema
+from driftwatch.core.table import MISSING_CODE, Names, Numbers, Table, Values, name_of
+from driftwatch.errors import EventError, InputError
+
+ALL_ROLES = frozenset(ColumnRole)
+FEATURES = frozenset({ColumnRole.FEATURE})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RawTable:
+    """The columns of a frame as they came, of equal length, by name."""
+
+    columns: Mapping[str, RawColumn]
+    n_rows: int
+
+
+def column_names(data: Any) -> list[str]:
+    """The names of a frame's columns, in its order.
+
+    Raises
+    ------
+    InputError
+        If ``data`` is nothing that columns can be read from.
+    """
+    return [str(name) for name in _columns_of(data, InputError)]
+
+
+def table_from(data: Any, columns: Collection[str] | None = None, *, error: type[InputError] = EventError) -> RawTable:
+    """Read the columns of a frame, each as it is.
+
+    Parameters
+    ----------
+    data
+        A pandas or Polars frame, an Arrow table or record batch, a mapping of names to arrays, series or lists,
+        or a `Table`.
+    columns
+        Read only these; all by default. Names that are not there are passed over.
+    error
+        Which error to raise.
+
+    Returns
+    -------
+    RawTable
+        Nullable and Arrow-backed types, categoricals, ``Decimal``, datetimes and columns of nothing but None
+        included. What cannot be measured (lists, structures) is there as `RawKind.OPAQUE`.
+
+    Raises
+    ------
+    InputError
+        Of the type ``error``: if ``data`` is nothing that columns can be read from, two columns have one name,
+        or lengths differ.
+
+    Examples
+    --------
+    >>> raw = table_from({"x": [1, None, 3], "y": ["a", "b", None]})
+    >>> raw.n_rows, raw.columns["x"].kind.value, raw.columns["y"].kind.value
+    (3, 'integer', 'text')
+    """
+    if isinstance(data, RawTable):
+        kept = {name: raw for name, raw in data.columns.items() if columns is None or name in columns}
+        return RawTable(kept, data.n_rows)
+    found: dict[str, RawColumn] = {}
+    for name, values in _columns_of(data, error).items():
+        if columns is None or name in columns:
+            found[name] = raw_column(values, name, error)
+    n_rows = _length(data, found)
+    for name, raw in found.items():
+        if len(raw) != n_rows:
+            raise error(
+                f"it has {len(raw):,} values where other columns have {n_rows:,}.",
+                field=name,
+                remedy="Give columns of equal length.",
+            )
+    return RawTable(found, n_rows)
+
+
+def to_table(
+    data: Any,
+    schema: Schema,
+    roles: Collection[ColumnRole] = ALL_ROLES,
+    *,
+    required: Collection[ColumnRole] = FEATURES,
+    error: type[InputError] = EventError,
+) -> Table:
+    """The columns that a schema knows, in the kinds that it gives them.
+
+    Parameters
+    ----------
+    data
+        As for `table_from`.
+    schema
+        Of the baseline. Columns that it does not know are left out.
+    roles
+        Convert only columns of these roles.
+    required
+        Roles whose columns must all be there; others are left out of the result where they are missing.
+    error
+        Which error to raise.
+
+    Raises
+    ------
+    InputError
+        Of the type ``error``, naming the column: if a required one is missing, or holds what cannot be read as
+        its kind, such as the word ``"abc"`` in a column of numbers.
+
+    Examples
+    --------
+    >>> from driftwatch.core.records import Task
+    >>> column = Column(name="x", kind=ColumnKind.NUMERIC, role=ColumnRole.FEATURE)
+    >>> to_table({"x": ["1.5", None]}, Schema(task=Task.REGRESSION, columns=(column,)))["x"].to_list()
+    [1.5, None]
+    """
+    if isinstance(data, Table) and _fits(data, schema):
+        raw_names: Collection[str] = data.columns
+        raw = None
+    else:
+        raw = table_from(data, {column.name for column in schema.columns if column.role in roles}, error=error)
+        raw_names = raw.columns
+    columns: dict[str, Values] = {}
+    for column in schema.columns:
+        if column.role not in roles:
+            continue
+        if column.name not in raw_names:
+            if column.role in required:
+                raise missing_column(column.name, column_names(data), error)
+            continue
+        columns[column.name] = data[column.name] if raw is None else converted(raw.columns[column.name], column, error)
+    return Table(columns, len(data) if raw is None else raw.n_rows)
+
+
+def converted(raw: RawColumn, column: Column, error: type[InputError] = EventError) -> Values:
+    """A column in the kind that the schema gives it.
+
+    Raises
+    ------
+    InputError
+        Of the type ``error``, if a value cannot be read as that kind.
+    """
+    if column.kind is ColumnKind.NUMERIC:
+        return as_numbers(raw, column.name, error)
+    return as_names(raw, column.name, error)
+
+
+def as_numbers(raw: RawColumn, name: str, error: type[InputError] = EventError) -> Numbers:
+    """Read a column as numbers: false and true are 0 and 1, text must spell numbers.
+
+    Raises
+    ------
+    InputError
+        Of the type ``error``, if it holds anything else.
+    """
+    values = raw.values
+    if raw.kind in (RawKind.NUMBER, RawKind.INTEGER) and isinstance(values, Numbers):
+        return values
+    if raw.kind is RawKind.EMPTY:
+        return Numbers(np.full(len(raw), math.nan))
+    if not isinstance(values, Names):
+        raise error(f"it holds {raw.kind.words} where numbers are expected.", field=name, remedy=_KIND_REMEDY)
+    if raw.kind is RawKind.BOOLEAN:
+        spelled = [float(text == "true") for text in values.names]
+    else:
+        spelled = [_spelled_number(text, name, error) for text in values.names]
+    return Numbers(np.array([*spelled, math.nan])[values.codes])
+
+
+def as_names(raw: RawColumn, name: str, error: type[InputError] = EventError) -> Names:
+    """Read a column as names: numbers are named as `driftwatch.core.table.name_of` says.
+
+    Raises
+    ------
+    InputError
+        Of the type ``error``, if it holds times or values that have no name.
+    """
+    values = raw.values
+    if raw.kind is RawKind.EMPTY:
+        return Names(np.full(len(raw), MISSING_CODE, dtype=np.int32), ())
+    if raw.kind in (RawKind.TIME, RawKind.OPAQUE):
+        raise error(f"it holds {raw.kind.words} where names are expected.", field=name, remedy=_KIND_REMEDY)
+    if isinstance(values, Names):
+        return values
+    present = ~np.isnan(values.values)
+    distinct, inverse = np.unique(values.values[present], return_inverse=True)
+    codes = np.full(len(raw), MISSING_CODE, dtype=np.int32)
+    codes[present] = inverse
+    return Names(codes, tuple(name_of(value) for value in distinct.tolist()))
+
+
+def as_times(raw: RawColumn, name: str, error: type[InputError] = EventError) -> NDArray[np.float64]:
+    """Read a column as event times: datetimes, dates, ISO 8601 text, or seconds since 1970-01-01 UTC.
+
+    Times without a zone are UTC.
+
+    Returns
+    -------
+    times
+        ``float64`` microseconds since 1970-01-01 UTC (whole, exact up to the year 2255); ``nan`` where missing.
+
+    Raises
+    ------
+    InputError
+        Of the type ``error``, if it holds anything else.
+    """
+    if raw.kind is RawKind.TIME and isinstance(raw.values, Numbers):
+        return raw.values.values
+    if raw.kind is RawKind.EMPTY:
+        return np.full(len(raw), math.nan)
+    if raw.kind in (RawKind.NUMBER, RawKind.INTEGER) and isinstance(raw.values, Numbers):
+        return np.rint(raw.values.values * MICROSECONDS)
+    if raw.kind in (RawKind.TEXT, RawKind.CATEGORY) and isinstance(raw.values, Names):
+        spelled = [_spelled_time(text, name, error) for text in raw.values.names]
+        times: NDArray[np.float64] = np.array([*spelled, math.nan])[raw.values.codes]
+        return times
+    raise error(
+        f"it holds {raw.kind.words} where times are expected.",
+        field=name,
+        remedy="Give datetimes, text such as 2024-05-01T12:00:00Z, or seconds since 1970.",
+    )
+
+
+def missing_column(name: str, existing: Sequence[str], error: type[InputError], of: str = "the data") -> InputError:
+    """The error for a column that is not there; its remedy names the one that may have been meant."""
+    close = get_close_matches(name, existing, n=1)
+    if close:
+        remedy = f"Did you mean {close[0]!r}?"
+    else:
+        shown = ", ".join(existing[:12]) + (", ..." if len(existing) > 12 else "")
+        remedy = f"Its columns are: {shown}." if existing else "It has no columns."
+    return error(f"{of} has no such column.", field=name, remedy=remedy)
+
+
+_KIND_REMEDY = "Convert it, or fit a new baseline on data of this kind."
+
+
+def _fits(table: Table, schema: Schema) -> bool:
+    """Whether a table's columns already are of the schema's kinds."""
+    return all(
+        isinstance(table[column.name], Numbers if column.kind is ColumnKind.NUMERIC else Names)
+        for column in schema.columns
+        if column.name in table
+    )
+
+
+def _columns_of(data: Any, error: type[InputError]) -> Mapping[str, Any]:
+    home = home_of(data)
+    if isinstance(data, RawTable | Table):
+        return data.columns
+    if home == "polars" and hasattr(data, "collect"):
+        raise error("a lazy frame has no rows yet.", remedy="Call .collect() on it first.")
+    pairs: list[tuple[Any, Any]]
+    if home == "pandas" and hasattr(data, "iloc") and hasattr(data, "columns"):
+        pairs = [(name, data.iloc[:, position]) for position, name in enumerate(data.columns)]
+    elif home == "polars" and hasattr(data, "get_columns"):
+        pairs = [(series.name, series) for series in data.get_columns()]
+    elif home == "pyarrow" and hasattr(data, "schema") and hasattr(data, "column"):
+        pairs = [(name, data.column(position)) for position, name in enumerate(data.schema.names)]
+    elif isinstance(data, Mapping):
+        pairs = list(data.items())
+    else:
+        raise error(
+            f"columns cannot be read from {type(data).__name__!r}.",
+            remedy="Give a pandas or Polars frame, an Arrow table, or a mapping of names to arrays.",
+        )
+    columns = {str(name): values for name, values in pairs}
+    if len(columns) < len(pairs):
+        names = [str(name) for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise error("two columns have this name.", field=twice, remedy="Rename one of them.")
+    return columns
+
+
+def _length(data: Any, found: Mapping[str, RawColumn]) -> int:
+    if found:
+        return len(next(iter(found.values())))
+    if isinstance(data, RawTable):
+        return data.n_rows
+    if isinstance(data, Mapping):
+        return len(next(iter(data.values()), ()))
+    return data.num_rows if hasattr(data, "num_rows") else len(data)
+
+
+def _spelled_number(text: str, name: str, error: type[InputError]) -> float:
+    stripped = text.strip()
+    if not stripped:
+        return math.nan
+    try:
+        if "_" in stripped:
+            raise ValueError
+        return float(stripped)
+    except ValueError:
+        raise error(
+            f"{text[:40]!r} is not a number.", field=name, remedy="This column holds numbers; send one, or nothing."
+        ) from None
+
+
+def _spelled_time(text: str, name: str, error: type[InputError]) -> float:
+    try:
+        time = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise error(
+            f"{text[:40]!r} is not a time.", field=name, remedy="Write times like 2024-05-01T12:00:00Z."
+        ) from None
+    if time.tzinfo is None:
+        time = time.replace(tzinfo=UTC)
+    return float(round((time - _EPOCH).total_seconds() * MICROSECONDS))
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
