@@ -143,11 +143,44 @@ class SinkRejected(SinkError):
 
 
 class ServiceError(DriftwatchError):
-    """A driftwatch service did not answer as it should."""
+    """A driftwatch service did not answer as it should.
+
+    Parameters
+    ----------
+    detail
+        What the service said, or what went wrong on the way to it.
+    field
+        The field that the service named, where it named one.
+    status
+        The HTTP status of its answer, where there was one.
+    """
+
+    def __init__(self, detail: str, *, field: str | None = None, status: int | None = None) -> None:
+        self.detail = detail
+        self.field = field
+        self.status = status
+        super().__init__(detail, field, status)
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.detail}" if self.field else self.detail
 
 
 class ServiceUnavailable(ServiceError):
-    """The service could not be reached, or asked to wait: try again."""
+    """The service could not be reached, or asked to wait: try again.
+
+    ``retry_after_seconds`` is what it asked for, where it did.
+    """
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        field: str | None = None,
+        status: int | None = None,
+        retry_after_seconds: float | None = None,
+    ) -> None:
+        super().__init__(detail, field=field, status=status)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class ServiceRejected(ServiceError):

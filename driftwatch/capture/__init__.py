@@ -1,0 +1,38 @@
+"""What runs in or before the model server. The names are imported when they are first used."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from driftwatch.capture.answers import Acceptance, Rejection
+    from driftwatch.capture.buffer import BufferLimits, Dropped
+    from driftwatch.capture.client import Client
+    from driftwatch.capture.recorder import Request
+    from driftwatch.capture.wrapper import Watched, watch
+
+__all__ = ["Acceptance", "BufferLimits", "Client", "Dropped", "Rejection", "Request", "Watched", "watch"]
+
+_HOME = {
+    "Acceptance": "answers",
+    "BufferLimits": "buffer",
+    "Client": "client",
+    "Dropped": "buffer",
+    "Rejection": "answers",
+    "Request": "recorder",
+    "Watched": "wrapper",
+    "watch": "wrapper",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,295 @@
+"""``Client``: everything a driftwatch service can be asked, as Python."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, overload
+from urllib.parse import quote
+
+from driftwatch.capture.answers import Acceptance, read_as
+from driftwatch.capture.outgoing import (
+    encoded,
+    model_named_in,
+    model_path,
+    outgoing_event,
+    outgoing_prediction,
+    query,
+)
+from driftwatch.capture.transport import Transport
+from driftwatch.capture.values import rfc_3339
+from driftwatch.errors import ServiceError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from driftwatch.core.records import Alert, RetrainEpisode, RetrainState
+
+PARQUET = "application/vnd.apache.parquet"
+
+Moment = datetime | str
+"""A point in time: a ``datetime`` with a time zone, or RFC 3339 text."""
+
+Document = dict[str, Any]
+"""A JSON object of the service, as it is."""
+
+
+class WritesJson(Protocol):
+    """A baseline: something that gives its document."""
+
+    def toencoded(self) -> str:
+        """The document."""
+        ...
+
+
+class Client:
+    """Talks to one driftwatch service. Safe to use from several threads; ``with`` closes its connections.
+
+    Every method raises ``ServiceUnavailable`` where it may work later (nobody answers, the service is full or
+    asks to wait) and ``ServiceRejected`` where it never will; both have the service's own ``detail`` and ``field``.
+    Nothing is tried again by itself.
+
+    Parameters
+    ----------
+    url
+        The service, such as ``http://localhost:8000``.
+    timeout_seconds
+        How long to wait for a connection, and for each piece of an answer.
+    headers
+        Sent with every request, for a gateway in between.
+
+    Raises
+    ------
+    InputError
+        For a URL that is none.
+
+    Examples
+    --------
+    >>> with Client("http://localhost:8000") as client:
+    ...     client.url
+    'http://localhost:8000'
+    """
+
+    def __init__(self, url: str, *, timeout_seconds: float = 10.0, headers: Mapping[str, str] | None = None) -> None:
+        self._transport = Transport(url, timeout_seconds=timeout_seconds, headers=headers)
+
+    @property
+    def url(self) -> str:
+        """Where the service is."""
+        return self._transport.url
+
+    def close(self) -> None:
+        """Close the open connections; a later call opens new ones."""
+        self._transport.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def ready(self) -> bool:
+        """Whether the service is there and takes events; false, too, where nobody answers."""
+        try:
+            self._transport.request("GET", "/readyz")
+        except ServiceError:
+            return False
+        return True
+
+    def register(self, baseline: WritesJson | str | bytes, *, model: str | None = None) -> None:
+        """Put a baseline up; the same model and version again replaces it.
+
+        Parameters
+        ----------
+        baseline
+            A ``Baseline``, or its document as JSON text.
+        model
+            The name to register it under; by default the one in the document.
+
+        Raises
+        ------
+        InputError
+            If the document is no JSON object with a model's name.
+        """
+        document = baseline if isinstance(baseline, str | bytes) else baseline.toencoded()
+        body = document.encode() if isinstance(document, str) else document
+        self._transport.request("PUT", f"{model_path(model or model_named_in(body))}/baseline", body)
+
+    def baseline(self, model: str, *, model_version: str | None = None) -> str:
+        """The baseline's document as JSON text, for ``Baseline.from_json``; by default of the latest version."""
+        path = f"{model_path(model)}/baseline{query({'model_version': model_version})}"
+        return self._transport.request("GET", path).body.decode()
+
+    def send_predictions(self, model: str, events: Iterable[Mapping[str, Any]]) -> Acceptance:
+        """Log predictions, in one request.
+
+        Parameters
+        ----------
+        model
+            The model's name.
+        events
+            Each with ``features`` (a mapping) and ``prediction``, and where known ``prediction_id``,
+            ``event_time``, ``model_version``, ``segment`` and ``score``. Values may be NumPy's or pandas'. Ids are
+            made where they are missing, so that the same call can be repeated by its ids.
+
+        Returns
+        -------
+        Acceptance
+            With the ids of the events that were taken. One bad event does not keep the others out.
+        """
+        return self._post(model, "predictions", [outgoing_prediction(event) for event in events])
+
+    def send_labels(self, model: str, labels: Iterable[Mapping[str, Any]]) -> Acceptance:
+        """Send labels, in one request: each with ``prediction_id``, ``label`` and, where known, ``event_time``.
+
+        ``event_time`` is when the label became known. A label may come before its prediction; a later one for the
+        same prediction corrects it.
+        """
+        return self._post(model, "labels", [outgoing_event(label) for label in labels])
+
+    @overload
+    def export(
+        self, model: str, start: Moment | None = None, end: Moment | None = None, *, labelled: bool = False
+    ) -> pd.DataFrame: ...
+
+    @overload
+    def export(
+        self,
+        model: str,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        *,
+        labelled: bool = False,
+        path: str | Path,
+    ) -> Path: ...
+
+    def export(
+        self,
+        model: str,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        *,
+        labelled: bool = False,
+        path: str | Path | None = None,
+    ) -> pd.DataFrame | Path:
+        """Logged predictions with the labels that have arrived: what the next model can be trained on.
+
+        Parameters
+        ----------
+        model
+            The model's name.
+        start, end
+            Event times with ``start <= event_time < end``; open where None.
+        labelled
+            Only rows that have a label.
+        path
+            Where to write them as Parquet; the file appears whole or not at all.
+
+        Returns
+        -------
+        DataFrame or Path
+            The rows, or ``path`` where it is given.
+        """
+        asked = {"from": rfc_3339(start), "to": rfc_3339(end), "labelled": "true" if labelled else None}
+        address = f"{model_path(model)}/events{query(asked)}"
+        if path is not None:
+            return self._download(address, Path(path))
+        from io import BytesIO
+
+        import pandas as pd
+
+        buffer = BytesIO()
+        self._transport.download(address, PARQUET, buffer.write)
+        buffer.seek(0)
+        return pd.read_parquet(buffer)
+
+    def models(self) -> list[Document]:
+        """Every model that the service knows."""
+        return list(read_as(list[dict[str, Any]], self._transport.request("GET", "/v1/models")))
+
+    def drift(
+        self,
+        model: str,
+        *,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        segment: str | None = None,
+    ) -> Document:
+        """What was found in the model's latest window, or in those that begin in ``start <= time < end``."""
+        return self._window_document(model, "drift", start, end, segment)
+
+    def performance(
+        self,
+        model: str,
+        *,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        segment: str | None = None,
+    ) -> Document:
+        """The model's realized quality, in the latest window or in those that begin in ``start <= time < end``."""
+        return self._window_document(model, "performance", start, end, segment)
+
+    def alerts(self) -> list[Alert]:
+        """Alerts of all models, newest first."""
+        from driftwatch.core.records import Alert
+
+        return list(read_as(list[Alert], self._transport.request("GET", "/v1/alerts")))
+
+    def retrains(self) -> list[RetrainEpisode]:
+        """Retrain episodes of all models, newest first."""
+        from driftwatch.core.records import RetrainEpisode
+
+        return list(read_as(list[RetrainEpisode], self._transport.request("GET", "/v1/retrains")))
+
+    def retrain_status(
+        self, retrain_id: str, state: RetrainState | str, note: str = "", new_version: str | None = None
+    ) -> None:
+        """Say how a retrain goes.
+
+        Parameters
+        ----------
+        retrain_id
+            The id that the trigger brought.
+        state
+            Where it stands now: ``acknowledged``, ``training``, ``evaluating``, ``promoted``, ``rejected``, ``failed``.
+        note
+            One line for people.
+        new_version
+            The version that was trained, once there is one.
+        """
+        status = {"state": str(state), "note": note}
+        if new_version is not None:
+            status["new_version"] = new_version
+        self._transport.request("POST", f"/v1/retrains/{quote(retrain_id, safe='')}/status", encoded(status))
+
+    def _post(self, model: str, what: str, events: list[Document]) -> Acceptance:
+        if not events:
+            return Acceptance(accepted=0)
+        reply = self._transport.request("POST", f"{model_path(model)}/{what}", encoded(events))
+        answer: Acceptance = read_as(Acceptance, reply)
+        return answer
+
+    def _window_document(
+        self, model: str, what: str, start: Moment | None, end: Moment | None, segment: str | None
+    ) -> Document:
+        asked = query({"from": rfc_3339(start), "to": rfc_3339(end), "segment": segment})
+        reply = self._transport.request("GET", f"{model_path(model)}/{what}{asked}")
+        document: Document = read_as(dict[str, Any], reply)
+        return document
+
+    def _download(self, address: str, path: Path) -> Path:
+        beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+        try:
+            with beside.open("wb") as file:
+                self._transport.download(address, PARQUET, file.write)
+            beside.replace(path)
+        finally:
+            with suppress(FileNotFoundError):
+                beside.unlink()
+        return path
+
+
+__all__ = ["Client"]

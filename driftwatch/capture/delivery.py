@@ -1,0 +1,131 @@
+"""Brings recorded calls to the service: reads them, sends them, tries again. Runs in the background thread."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterable
+from urllib.parse import quote
+
+from driftwatch.capture.answers import Acceptance, read_as
+from driftwatch.capture.buffer import Dropped, Waiting
+from driftwatch.capture.events import Call, Event, events_of
+from driftwatch.capture.transport import Transport
+from driftwatch.errors import ServiceRejected, ServiceUnavailable
+
+_FIRST_PAUSE_SECONDS = 0.25
+_LONGEST_PAUSE_SECONDS = 30.0
+_WARN_SECONDS = 60.0
+
+
+class Delivery:
+    """Sends the calls of one watched model.
+
+    A service that is away, asks to wait, fails or does not know the model yet is tried again, with pauses that
+    double up to 30 seconds, each shortened by chance so that many senders do not come back together. What the
+    service refuses is counted and not sent again.
+    """
+
+    def __init__(self, transport: Transport, model: str, batch_events: int) -> None:
+        self._transport = transport
+        self._model = model
+        self._path = f"/v1/models/{quote(model, safe='')}/predictions"
+        self._batch_events = batch_events
+        self._silent_until = 0.0
+
+    def __call__(self, calls: list[Call], waiting: Waiting) -> None:
+        """Send all events of ``calls``."""
+        events: list[Event] = []
+        for call, partner in _pairs(calls):
+            try:
+                events += events_of(call, partner)
+            except Exception as error:  # noqa: BLE001 - rows of any library may fail in any way
+                waiting.drop(Dropped.UNREADABLE, call.kept)
+                self._warn(f"{call.kept} predictions could not be read: {type(error).__name__}")
+        for start in range(0, len(events), self._batch_events):
+            self._send(events[start : start + self._batch_events], waiting)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    def _send(self, events: list[Event], waiting: Waiting) -> None:
+        body = self._encoded(events, waiting)
+        attempt = 0
+        while body is not None:
+            try:
+                self._count(read_as(Acceptance, self._transport.request("POST", self._path, body)), waiting)
+                return
+            except ServiceUnavailable as error:
+                asked, reason = error.retry_after_seconds, error.detail
+            except ServiceRejected as error:
+                if error.status == 413 and len(events) > 1:
+                    half = len(events) // 2
+                    self._send(events[:half], waiting)
+                    self._send(events[half:], waiting)
+                    return
+                if error.status != 404:
+                    waiting.drop(Dropped.REJECTED, len(events))
+                    self._warn(f"the service refused {len(events)} predictions (status {error.status})")
+                    return
+                asked, reason = None, error.detail
+            self._warn(f"predictions wait to be sent: {reason}")
+            if not waiting.pause(_pause_seconds(attempt, asked)):
+                waiting.drop(Dropped.CLOSED, len(events))
+                return
+            attempt += 1
+
+    def _encoded(self, events: list[Event], waiting: Waiting) -> bytes | None:
+        """The events as a JSON array, without those that JSON cannot hold (a lone surrogate, an integer of 80 bits)."""
+        import msgspec
+
+        encode = msgspec.json.Encoder().encode
+        try:
+            return encode(events)
+        except (TypeError, ValueError, OverflowError):
+            sound: list[Event] = []
+            for event in events:
+                try:
+                    encode(event)
+                except (TypeError, ValueError, OverflowError):
+                    waiting.drop(Dropped.UNREADABLE, 1)
+                else:
+                    sound.append(event)
+            self._warn(f"{len(events) - len(sound)} predictions have values that JSON cannot hold")
+            events[:] = sound
+            return encode(sound) if sound else None
+
+    def _count(self, answer: Acceptance, waiting: Waiting) -> None:
+        if answer.rejected:
+            waiting.drop(Dropped.REJECTED, len(answer.rejected))
+            fields = sorted({one.field or "the event" for one in answer.rejected})
+            self._warn(f"the service refused {len(answer.rejected)} predictions; at fault: {', '.join(fields[:5])}")
+
+    def _warn(self, text: str) -> None:
+        """Log at most once a minute, and never a value of a feature."""
+        now = time.monotonic()
+        if now >= self._silent_until:
+            self._silent_until = now + _WARN_SECONDS
+            import logging
+
+            logging.getLogger("driftwatch.capture").warning("Model %r: %s", self._model, text)
+
+
+def _pairs(calls: Iterable[Call]) -> list[tuple[Call, Call | None]]:
+    """Each call with the other method's call on the same rows, where both are here."""
+    by_rows: dict[object, list[Call]] = {}
+    for call in calls:
+        by_rows.setdefault(call.first if call.given.ids is None else call.given.ids, []).append(call)
+    return [
+        (group[0], next((other for other in group[1:] if other.answer is not group[0].answer), None))
+        for group in by_rows.values()
+    ]
+
+
+def _pause_seconds(attempt: int, asked_seconds: float | None) -> float:
+    longest: float = min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2.0 ** min(attempt, 10))
+    chosen = longest * random.uniform(0.5, 1.0)  # noqa: S311 - chance spreads the load, it guards nothing
+    return chosen if asked_seconds is None else max(chosen, min(asked_seconds, 2 * _LONGEST_PAUSE_SECONDS))
+
+
+__all__ = ["Delivery"]
