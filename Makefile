@@ -45,7 +45,7 @@ imports: $(READY)
 
 .PHONY: dockerfile
 dockerfile: $(READY)
-	@$(BIN)/hadolint deploy/compose/model/Dockerfile Dockerfile
+	@$(BIN)/hadolint Dockerfile
 
 .PHONY: audit
 audit: $(READY) ## known vulnerabilities in the locked packages
