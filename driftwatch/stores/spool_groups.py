@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftwatch.core.events import Batch, LabelBatch, PredictionBatch, joined_labels
-from driftwatch.core.table import Names, Table, concatenated
+from driftwatch.core.table import Names, Table, Values, concatenated
 from driftwatch.ports import SpoolReceipt
 from driftwatch.stores.id_hash import Hashes, IdHash
 
@@ -22,6 +22,7 @@ _CLOSE_TOGETHER = 100_000
 """Microseconds of received time within which batches may become one entry."""
 _ENTRY_ROWS = 10_000
 """An entry is not joined beyond this many rows."""
+_FEW_ROWS = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -90,26 +91,32 @@ def without_duplicates(
     return left, duplicates
 
 
+@dataclass(slots=True)
+class _Gathered:
+    members: list[int]
+    rows: int
+    since: int
+
+    def takes(self, rows: int, received: int) -> bool:
+        return abs(received - self.since) <= _CLOSE_TOGETHER and self.rows + rows <= _ENTRY_ROWS
+
+
 def grouped(batches: Sequence[Batch], received: Sequence[int]) -> Iterator[Group]:
     """Join batches that fit, in the order of their first rows; empty ones are in no group."""
-    open_groups: dict[object, list[int]] = {}
-    closed: list[list[int]] = []
+    gathering: dict[object, _Gathered] = {}
+    closed: list[_Gathered] = []
     for position, batch in enumerate(batches):
         if not len(batch):
             continue
         key = _likeness(batch)
-        members = open_groups.get(key)
-        if members is not None and (
-            abs(received[position] - received[members[0]]) > _CLOSE_TOGETHER
-            or sum(len(batches[one]) for one in members) + len(batch) > _ENTRY_ROWS
-        ):
-            closed.append(open_groups.pop(key))
-            members = None
-        if members is None:
-            open_groups[key] = [position]
-        else:
-            members.append(position)
-    for members in sorted([*closed, *open_groups.values()]):
+        group = gathering.get(key)
+        if group is None or not group.takes(len(batch), received[position]):
+            if group is not None:
+                closed.append(group)
+            group = gathering[key] = _Gathered([], 0, received[position])
+        group.members.append(position)
+        group.rows += len(batch)
+    for members in sorted(group.members for group in [*closed, *gathering.values()]):
         yield Group(
             members=tuple(members),
             received=max(received[one] for one in members),
@@ -130,8 +137,8 @@ def _likeness(batch: Batch) -> object:
     )
 
 
-def _layout(table: Table) -> tuple[tuple[str, bool], ...]:
-    return tuple((name, isinstance(values, Names)) for name, values in table.columns.items())
+def _layout(table: Table) -> tuple[object, ...]:
+    return tuple(table.columns), tuple(map(type, table.columns.values()))
 
 
 def _joined(batches: Sequence[Batch]) -> Batch:
@@ -153,5 +160,16 @@ def _joined(batches: Sequence[Batch]) -> Batch:
 
 def _joined_tables(tables: Iterable[Table]) -> Table:
     parts = list(tables)
-    columns = {name: concatenated([part[name] for part in parts]) for name in parts[0].columns}
-    return Table(columns, sum(len(part) for part in parts))
+    n_rows = sum(map(len, parts))
+    # Few rows a part, as with one event a request: reading them one by one beats translating codes part by part.
+    by_row = n_rows < _FEW_ROWS * len(parts)
+    columns: dict[str, Values] = {}
+    for name in parts[0].columns:
+        values = [part.columns[name] for part in parts]
+        if by_row and isinstance(values[0], Names):
+            columns[name] = Names.of(
+                list(chain.from_iterable(one.to_list() for one in values if isinstance(one, Names)))
+            )
+        else:
+            columns[name] = concatenated(values)
+    return Table(columns, n_rows)

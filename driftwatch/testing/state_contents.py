@@ -1,0 +1,48 @@
+"""What the state in memory holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+
+from driftwatch.core.records import Alert, RetrainEpisode, WindowKey, WindowRecord
+from driftwatch.ports import LogFile, OutboxMessage, SliceKey, StoredBaseline, StoredSlice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownPrediction:
+    """A prediction that waits for its label, or has it."""
+
+    model_version: str
+    segment: str
+    event_time: int
+    prediction: bytes
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingLabel:
+    """A label that waits for its prediction."""
+
+    label: str
+    time: int
+
+
+@dataclass(slots=True)
+class Contents:
+    """One dictionary a table; records are frozen, so a copy of the dictionaries is a copy of the state."""
+
+    baselines: dict[tuple[str, str], StoredBaseline] = field(default_factory=dict)
+    marks: dict[str, int] = field(default_factory=dict)
+    documents: dict[str, str] = field(default_factory=dict)
+    slices: dict[SliceKey, StoredSlice] = field(default_factory=dict)
+    windows: dict[WindowKey, WindowRecord] = field(default_factory=dict)
+    alerts: dict[str, Alert] = field(default_factory=dict)
+    retrains: dict[str, RetrainEpisode] = field(default_factory=dict)
+    messages: dict[str, OutboxMessage] = field(default_factory=dict)
+    log_files: dict[str, LogFile] = field(default_factory=dict)
+    predictions: dict[tuple[str, str], KnownPrediction] = field(default_factory=dict)
+    labels: dict[tuple[str, str], WaitingLabel] = field(default_factory=dict)
+
+    def copy(self) -> Contents:
+        """The same records in dictionaries of their own."""
+        return Contents(**{one.name: getattr(self, one.name).copy() for one in fields(self)})

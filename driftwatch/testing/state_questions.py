@@ -1,0 +1,135 @@
+"""Questions to the state in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from driftwatch.core.records import Alert, AlertState, RetrainEpisode, WindowKey, WindowRecord
+from driftwatch.ports import LogFile, OutboxMessage, OutboxState, StoredBaseline, StoredSlice
+from driftwatch.testing.state_contents import Contents
+
+
+class MemoryStateReader:
+    """Answers from one moment's contents; see `driftwatch.ports.StateReader`."""
+
+    def __init__(self, contents: Contents) -> None:
+        self._contents = contents
+
+    def models(self) -> list[str]:
+        """Names of all models, sorted."""
+        return sorted({model for model, _ in self._contents.baselines})
+
+    def baselines(self, model: str) -> list[StoredBaseline]:
+        """All versions of a model, oldest registration first."""
+        found = [one for one in self._contents.baselines.values() if one.model == model]
+        return sorted(found, key=lambda one: (one.registered_at, one.model_version))
+
+    def mark(self, name: str) -> int:
+        """A named whole number; 0 until it is set."""
+        return self._contents.marks.get(name, 0)
+
+    def marks(self, prefix: str) -> dict[str, int]:
+        """All marks whose name starts with ``prefix``."""
+        return {name: value for name, value in sorted(self._contents.marks.items()) if name.startswith(prefix)}
+
+    def document(self, name: str) -> str | None:
+        """A named document; None until it is put."""
+        return self._contents.documents.get(name)
+
+    def documents(self, prefix: str) -> dict[str, str]:
+        """All documents whose name starts with ``prefix``."""
+        return {name: text for name, text in sorted(self._contents.documents.items()) if name.startswith(prefix)}
+
+    def slices(self, model: str, model_version: str, segment: str, start: int, end: int) -> list[StoredSlice]:
+        """Slices with ``start <= key.start < end``, in order."""
+        wanted = (model, model_version, segment)
+        found = [
+            one
+            for key, one in self._contents.slices.items()
+            if (key.model, key.model_version, key.segment) == wanted and start <= key.start < end
+        ]
+        return sorted(found, key=lambda one: one.key.start)
+
+    def slice_bounds(self, model: str) -> dict[tuple[str, str], tuple[int, int]]:
+        """First and last slice start by (model_version, segment)."""
+        starts: dict[tuple[str, str], list[int]] = {}
+        for key in self._contents.slices:
+            if key.model == model:
+                starts.setdefault((key.model_version, key.segment), []).append(key.start)
+        return {name: (min(found), max(found)) for name, found in sorted(starts.items())}
+
+    def windows(
+        self,
+        model: str,
+        *,
+        model_version: str | None = None,
+        limit: int | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        segment: str | None = None,
+    ) -> list[WindowRecord]:
+        """Judged windows, newest first."""
+        found = [
+            one
+            for key, one in self._contents.windows.items()
+            if key.model == model
+            and model_version in (None, key.model_version)
+            and segment in (None, key.segment)
+            and (start is None or key.start >= start)
+            and (end is None or key.start < end)
+        ]
+        found.sort(key=lambda one: (one.key.model_version, one.key.segment))
+        found.sort(key=lambda one: (one.key.start, one.key.end), reverse=True)
+        return found[:limit]
+
+    def window(self, key: WindowKey) -> WindowRecord | None:
+        """One window."""
+        return self._contents.windows.get(key)
+
+    def alerts(
+        self, model: str | None = None, *, state: AlertState | None = None, limit: int | None = None
+    ) -> list[Alert]:
+        """Alerts, newest first."""
+        found = [
+            one for one in self._contents.alerts.values() if model in (None, one.model) and state in (None, one.state)
+        ]
+        return sorted(found, key=lambda one: (one.started, one.alert_id), reverse=True)[:limit]
+
+    def retrains(self, model: str | None = None, *, limit: int | None = None) -> list[RetrainEpisode]:
+        """Retrain episodes, newest first."""
+        found = [one for one in self._contents.retrains.values() if model in (None, one.model)]
+        return sorted(found, key=lambda one: (one.triggered, one.retrain_id), reverse=True)[:limit]
+
+    def retrain(self, retrain_id: str) -> RetrainEpisode | None:
+        """One episode with its history."""
+        return self._contents.retrains.get(retrain_id)
+
+    def outbox(
+        self, *, state: OutboxState | None = None, due_at: datetime | None = None, limit: int | None = None
+    ) -> list[OutboxMessage]:
+        """Messages, oldest first."""
+        found: Iterable[OutboxMessage] = self._contents.messages.values()
+        found = [one for one in found if state in (None, one.state) and (due_at is None or _is_due(one, due_at))]
+        return sorted(found, key=lambda one: one.created_at)[:limit]
+
+    def log_files(self, model: str | None = None, kind: str | None = None) -> list[LogFile]:
+        """The files that count, by first sequence."""
+        found = [
+            one for one in self._contents.log_files.values() if model in (None, one.model) and kind in (None, one.kind)
+        ]
+        return sorted(found, key=lambda one: (one.first_sequence, one.path))
+
+    def outstanding_count(self, model: str) -> int:
+        """Predictions that wait for their label."""
+        return sum(name == model and known.label is None for (name, _), known in self._contents.predictions.items())
+
+    def waiting_label_count(self, model: str) -> int:
+        """Labels that wait for their prediction."""
+        return sum(name == model for name, _ in self._contents.labels)
+
+
+def _is_due(message: OutboxMessage, at: datetime) -> bool:
+    if message.state is not OutboxState.PENDING:
+        return False
+    return message.next_attempt_at is None or message.next_attempt_at <= at
