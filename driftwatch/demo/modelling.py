@@ -10,6 +10,7 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from driftwatch import Baseline
 from driftwatch.demo.flights import CATEGORICAL, FEATURES, LABEL, NUMERIC, SCHEDULED
 
 PREDICTION = "predicted"
@@ -109,18 +110,24 @@ def mean_absolute_error(model: Pipeline, rows: pd.DataFrame) -> float:
     return float((rows[LABEL] - model.predict(rows[FEATURES])).abs().mean())
 
 
-def reference_frames(fitted: Fitted) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What ``Baseline.fit`` is given: the rows of the distributions, and the held-out rows of the performance.
+def baseline_of(fitted: Fitted, model: str, model_version: str) -> Baseline:
+    """The baseline of a model that goes live.
 
-    The distributions are those of all rows with the live model's predictions; the performance is that of the
-    model which had not seen the hold-out.
+    The distributions are those of all rows, with the live model's predictions; the reference performance is that of
+    the model which had not seen the hold-out.
     """
     columns = [SCHEDULED, *FEATURES, LABEL]
     rows = pd.concat([fitted.train, fitted.holdout])[columns]
     held_out = fitted.holdout[columns]
-    return (
+    return Baseline.fit(
         rows.assign(**{PREDICTION: fitted.model.predict(rows[FEATURES])}),
-        held_out.assign(**{PREDICTION: fitted.measured.predict(held_out[FEATURES])}),
+        evaluation=held_out.assign(**{PREDICTION: fitted.measured.predict(held_out[FEATURES])}),
+        model=model,
+        model_version=model_version,
+        task="regression",
+        label=LABEL,
+        prediction=PREDICTION,
+        timestamp=SCHEDULED,
     )
 
 

@@ -126,7 +126,8 @@ class ServiceProcess:
                 )
             if time.monotonic() > deadline:
                 raise ServiceUnavailable(
-                    f"The service was not ready within {_START_SECONDS:.0f} seconds. It said last:\n{self._last_words()}"
+                    f"The service was not ready within {_START_SECONDS:.0f} seconds. "
+                    f"It said last:\n{self._last_words()}"
                 )
             time.sleep(0.05)
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-import msgspec
 import pandas as pd
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from driftwatch.core.records import Alert, AlertKind, RetrainEpisode, RetrainState
 from driftwatch.demo.flights import LABEL, SCHEDULED
 
 ALONE = "alone"
@@ -26,32 +26,6 @@ MOST_LIVE_ERROR = 9.6
 LEAST_ALONE_ERROR = 11.5
 
 
-class AlertSeen(msgspec.Struct, frozen=True, kw_only=True):
-    """An alert as the service lists it."""
-
-    kind: str
-    model_version: str
-    started: datetime
-    columns: tuple[str, ...]
-    reason: str
-
-
-class RetrainSeen(msgspec.Struct, frozen=True, kw_only=True):
-    """A retrain as the service lists it."""
-
-    retrain_id: str
-    model_version: str
-    state: str
-    triggered: datetime
-    reason: str
-    new_version: str | None = None
-
-    @property
-    def open(self) -> bool:
-        """Whether an end is still to be reported."""
-        return self.state not in {"promoted", "rejected", "failed"}
-
-
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Replayed:
     """Everything that is known after the replay.
@@ -63,8 +37,8 @@ class Replayed:
 
     flights: pd.DataFrame
     until: datetime
-    alerts: Sequence[AlertSeen]
-    retrains: Sequence[RetrainSeen]
+    alerts: Sequence[Alert]
+    retrains: Sequence[RetrainEpisode]
     kept: int
     kept_twice: int
     seconds: float
@@ -125,16 +99,17 @@ def checks(replayed: Replayed) -> list[Check]:
     """Whether the story happened, sentence by sentence."""
     triggers = sorted(one.triggered for one in replayed.retrains)
     early = [one for one in triggers if one < NOT_BEFORE]
+    first = f"{triggers[0]:%Y-%m-%d}" if triggers else "none"
     timely = bool(triggers) and NOT_BEFORE <= triggers[0] < NOT_AFTER + timedelta(days=1)
-    promoted = [one for one in replayed.retrains if one.state == "promoted"]
-    drifts = [one for one in replayed.alerts if one.kind == "feature_drift"]
+    promoted = [one for one in replayed.retrains if one.state is RetrainState.PROMOTED]
+    drifts = [one for one in replayed.alerts if one.kind is AlertKind.FEATURE_DRIFT]
     sent = len(replayed.flights)
     whole = replayed.until >= YEAR_END
     late = replayed.until > NOT_AFTER
     return [
         Check(text=f"no retrain was asked for before {NOT_BEFORE:%Y-%m-%d}: {len(early)}", passed=not early),
         Check(
-            text=f"the first was asked for by {NOT_AFTER:%Y-%m-%d}: {f'{triggers[0]:%Y-%m-%d}' if triggers else 'none'}",
+            text=f"the first was asked for by {NOT_AFTER:%Y-%m-%d}: {first}",
             passed=timely if late or triggers else None,
         ),
         Check(
@@ -179,11 +154,12 @@ def show(replayed: Replayed, console: Console) -> bool:
 
 
 def _table(rows: Sequence[Week]) -> Table:
-    table = Table(box=None, pad_edge=False, title="Mean absolute error, minutes, by week", title_justify="left")
+    table = Table(box=None, pad_edge=False, title="Mean absolute error in minutes: left alone, with driftwatch")
+    table.title_justify = "left"
     table.add_column("week of", no_wrap=True)
     table.add_column("flights", justify="right", no_wrap=True)
     table.add_column("alone", justify="right", no_wrap=True)
-    table.add_column("with driftwatch", justify="right", min_width=10)
+    table.add_column("with", justify="right", no_wrap=True)
     table.add_column("alerted, and why", ratio=1)
     for week in rows:
         table.add_row(
@@ -201,12 +177,12 @@ def _marks(made: Sequence[Check]) -> RenderableType:
     return Group(*(Text.assemble(signs[one.passed], " ", one.text) for one in made))
 
 
-def _words_of_alert(alert: AlertSeen) -> str:
-    return f"{alert.kind.replace('_', ' ')}: {alert.reason}"
+def _words_of_alert(alert: Alert) -> str:
+    return f"{alert.kind.value.replace('_', ' ')}: {alert.reason}"
 
 
-def _words_of_retrain(retrain: RetrainSeen) -> str:
-    end = f"{retrain.state} as version {retrain.new_version}" if retrain.new_version else retrain.state
+def _words_of_retrain(retrain: RetrainEpisode) -> str:
+    end = f"{retrain.state.value} as version {retrain.new_version}" if retrain.new_version else retrain.state.value
     return f"retrain asked {retrain.triggered:%m-%d}: {end}"
 
 

@@ -7,8 +7,8 @@ import math
 import pandas as pd
 import pytest
 
-from driftwatch.demo.flights import LABEL, SCHEDULED, between
-from driftwatch.demo.modelling import PREDICTION, Comparison, compare_models, fit, mean_absolute_error, reference_frames
+from driftwatch.demo.flights import FEATURES, LABEL, SCHEDULED, between
+from driftwatch.demo.modelling import PREDICTION, Comparison, baseline_of, compare_models, fit, mean_absolute_error
 
 
 def at(text: str) -> pd.Timestamp:
@@ -70,16 +70,19 @@ def test_only_a_smaller_error_is_better(challenger: float, better: bool) -> None
     assert Comparison(rows=10, champion_error=8.0, challenger_error=challenger).better is better
 
 
-def test_the_reference_has_the_live_models_predictions_and_the_hold_out_the_measured_ones(
+def test_the_baseline_has_all_rows_and_the_quality_of_the_model_that_had_not_seen_the_hold_out(
     january: pd.DataFrame,
 ) -> None:
     fitted = fit(january)
-    rows, held_out = reference_frames(fitted)
-    assert len(rows) == len(fitted.train) + len(fitted.holdout)
-    assert (rows[LABEL] - rows[PREDICTION]).abs().tail(len(held_out)).mean() == pytest.approx(
-        mean_absolute_error(fitted.model, fitted.holdout)
-    )
-    assert (held_out[LABEL] - held_out[PREDICTION]).abs().mean() == pytest.approx(fitted.holdout_error)
+    baseline = baseline_of(fitted, "flights", "7")
+    assert (baseline.model, baseline.model_version) == ("flights", "7")
+    assert baseline.n_rows == len(fitted.train) + len(fitted.holdout)
+    assert baseline.performance is not None
+    assert baseline.performance.loss.value == pytest.approx(fitted.holdout_error)
+
+
+def test_the_baseline_measures_features_label_and_prediction_and_nothing_else(january: pd.DataFrame) -> None:
+    assert set(baseline_of(fit(january), "flights", "1").columns) == {*FEATURES, LABEL, PREDICTION}
 
 
 def test_the_first_model_goes_stale(flights: pd.DataFrame) -> None:
