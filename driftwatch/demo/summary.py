@@ -76,7 +76,7 @@ class Check:
 def weeks(replayed: Replayed) -> list[Week]:
     """The replay week by week, with what was alerted and asked for in each."""
     flights = replayed.flights
-    monday = flights[SCHEDULED].dt.normalize() - pd.to_timedelta(flights[SCHEDULED].dt.weekday, unit="D")
+    monday = flights[SCHEDULED].dt.normalize() - pd.to_timedelta(flights[SCHEDULED].dt.day_of_week, unit="D")
     rows = []
     for start, part in flights.groupby(monday):
         begin = pd.Timestamp(str(start)).to_pydatetime()
