@@ -47,6 +47,9 @@ class ColumnProfile:
             return NotImplemented
         return bool(np.array_equal(self.counts, other.counts)) and self.moments == other.moments
 
+    def __hash__(self) -> int:
+        return hash((self.counts.tobytes(), self.moments))
+
     def __add__(self, other: ColumnProfile) -> ColumnProfile:
         """The profile of both sets of rows."""
         moments = None
@@ -105,6 +108,8 @@ class Profile:
         Predictions counted. A column may hold fewer (labels join later): its own counts tell its number.
     columns
         Every column of the baseline, by name.
+    layout
+        Of the baseline whose cells these are (`Baseline.layout`).
 
     Examples
     --------
@@ -122,11 +127,13 @@ class Profile:
 
     n_rows: int
     columns: Mapping[str, ColumnProfile]
+    layout: str
 
     @classmethod
     def empty(cls, baseline: Baseline) -> Profile:
         """No rows."""
-        return cls(0, {name: ColumnProfile.empty(column) for name, column in baseline.columns.items()})
+        columns = {name: ColumnProfile.empty(column) for name, column in baseline.columns.items()}
+        return cls(0, columns, baseline.layout)
 
     @classmethod
     def of(cls, baseline: Baseline, table: Table, *, n_rows: int | None = None) -> Profile:
@@ -152,12 +159,16 @@ class Profile:
             name: ColumnProfile.of(column, table[name]) if name in table else ColumnProfile.empty(column)
             for name, column in baseline.columns.items()
         }
-        return cls(len(table) if n_rows is None else n_rows, columns)
+        return cls(len(table) if n_rows is None else n_rows, columns, baseline.layout)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Profile):
             return NotImplemented
-        return self.n_rows == other.n_rows and dict(self.columns) == dict(other.columns)
+        mine, others = (self.n_rows, self.layout), (other.n_rows, other.layout)
+        return mine == others and dict(self.columns) == dict(other.columns)
+
+    def __hash__(self) -> int:
+        return hash((self.n_rows, self.layout, *self.columns.values()))
 
     def __add__(self, other: Profile) -> Profile:
         """The profile of both sets of rows.
@@ -169,7 +180,7 @@ class Profile:
         """
         self._check(other)
         columns = {name: column + other.columns[name] for name, column in self.columns.items()}
-        return Profile(self.n_rows + other.n_rows, columns)
+        return Profile(self.n_rows + other.n_rows, columns, self.layout)
 
     def __sub__(self, other: Profile) -> Profile:
         """The profile without rows that were counted before; minima and maxima stay those of all rows.
@@ -183,15 +194,16 @@ class Profile:
         if other.n_rows > self.n_rows:
             raise ValueError("more rows are taken out than were counted")
         columns = {name: column - other.columns[name] for name, column in self.columns.items()}
-        return Profile(self.n_rows - other.n_rows, columns)
+        return Profile(self.n_rows - other.n_rows, columns, self.layout)
 
     def _check(self, other: Profile) -> None:
-        if self.columns.keys() != other.columns.keys():
+        if self.layout != other.layout:
             raise ValueError("profiles of different baselines cannot be combined")
 
     def to_bytes(self) -> bytes:
         """A compact, versioned form: a few bytes a non-empty cell."""
-        return encoded_profile(self.n_rows, [(column.counts, column.moments) for column in self.columns.values()])
+        columns = [(column.counts, column.moments) for column in self.columns.values()]
+        return encoded_profile(self.layout, self.n_rows, columns)
 
     @classmethod
     def from_bytes(cls, baseline: Baseline, data: bytes) -> Profile:
@@ -203,13 +215,11 @@ class Profile:
             If ``data`` is cut short, altered, of another version, or of another baseline.
         """
         lengths = [column.cells.n_counts for column in baseline.columns.values()]
-        n_rows, decoded = decoded_profile(data, lengths)
+        n_rows, decoded = decoded_profile(data, baseline.layout, lengths)
         columns = {}
         for (name, column), (counts, encoded) in zip(baseline.columns.items(), decoded, strict=True):
-            if (encoded is None) != (column.moments is None):
-                raise ValueError(f"the profile was not counted over this baseline: column {name!r} is of another kind")
             moments = None
             if encoded is not None and column.moments is not None:
                 moments = Moments(column.moments.centre, column.moments.scale, *encoded)
             columns[name] = ColumnProfile(counts, moments)
-        return cls(n_rows, columns)
+        return cls(n_rows, columns, baseline.layout)

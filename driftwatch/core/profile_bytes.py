@@ -1,7 +1,7 @@
 """The bytes of a profile: a header, then zlib over small integers.
 
-``DWP1``, a CRC-32 of what follows, then compressed: the number of rows, the number of columns, and for each column
-its number of counts, the width of one count (0, 1, 2, 4 or 8 bytes; 0 where all are zero), the counts, and its
+``DWP1``, a CRC-32 of what follows, then compressed: the layout of the baseline (16 hexadecimal digits), the number
+of rows, and for each column the width of one count (0, 1, 2, 4 or 8 bytes; 0 where all are zero), the counts, and its
 moments. Integers are little-endian; those without a fixed width are base-128 numbers (``varint``).
 """
 
@@ -25,13 +25,11 @@ EncodedMoments = tuple[int, int, int, float, float]
 """Count, total, total of squares, minimum, maximum; centre and scale are the baseline's."""
 
 
-def encoded_profile(n_rows: int, columns: Sequence[tuple[NDArray[np.int64], Moments | None]]) -> bytes:
+def encoded_profile(layout: str, n_rows: int, columns: Sequence[tuple[NDArray[np.int64], Moments | None]]) -> bytes:
     """The bytes of a profile whose columns are in the baseline's order."""
-    body = bytearray()
+    body = bytearray(layout.encode())
     _put_varint(body, n_rows)
-    _put_varint(body, len(columns))
     for counts, moments in columns:
-        _put_varint(body, len(counts))
         width = _width(int(counts.max(initial=0)))
         body.append(width)
         if width:
@@ -48,7 +46,7 @@ def encoded_profile(n_rows: int, columns: Sequence[tuple[NDArray[np.int64], Mome
 
 
 def decoded_profile(
-    data: bytes, lengths: Sequence[int]
+    data: bytes, layout: str, lengths: Sequence[int]
 ) -> tuple[int, list[tuple[NDArray[np.int64], EncodedMoments | None]]]:
     """The number of rows, and each column's counts and moments.
 
@@ -56,22 +54,22 @@ def decoded_profile(
     ----------
     data
         From `encoded_profile`.
-    lengths
-        The number of counts that the baseline expects of each column.
+    layout, lengths
+        The baseline's layout and the number of counts of each of its columns.
 
     Raises
     ------
     ValueError
-        If ``data`` is cut short, altered, of another version, or does not have these lengths.
+        If ``data`` is cut short, altered, of another version, or of another layout.
     """
     if data[:3] == _MAGIC[:3] and data[:4] != _MAGIC:
         raise ValueError("the profile was written by another version of driftwatch")
     if data[:4] != _MAGIC or len(data) < 8 or zlib.crc32(data[8:]) != struct.unpack_from("<I", data, 4)[0]:
         raise ValueError("the profile is cut short or altered")
     reader = _Reader(_inflated(data[8:]))
+    if reader.take(len(layout)) != layout.encode():
+        raise ValueError("the profile was not counted over this baseline")
     n_rows = reader.varint()
-    if reader.varint() != len(lengths):
-        raise ValueError("the profile was not counted over this baseline: it has other columns")
     columns = [_column(reader, length) for length in lengths]
     if not reader.at_end:
         raise ValueError("the profile is altered: it goes on after its last column")
@@ -90,8 +88,6 @@ def _inflated(packed: bytes) -> bytes:
 
 
 def _column(reader: _Reader, length: int) -> tuple[NDArray[np.int64], EncodedMoments | None]:
-    if reader.varint() != length:
-        raise ValueError("the profile was not counted over this baseline: a column has other cells")
     width = reader.take(1)[0]
     if width == 0:
         counts = np.zeros(length, dtype=np.int64)
