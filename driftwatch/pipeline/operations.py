@@ -163,6 +163,11 @@ class Operations:
             limit = 1 if start is None and end is None else _RECENT_WINDOWS * 5
         return kept[:limit]
 
+    def reference_performance(self, model: str, model_version: str) -> dict[str, Measure]:
+        """The model's quality when the baseline of a version was fitted; empty where it was not measured."""
+        performance = self._baselines.get(model, model_version).performance
+        return dict(performance.sums.measures()) if performance is not None else {}
+
     def alerts(self, model: str | None = None, limit: int = _RECENT_WINDOWS) -> list[Alert]:
         """Alerts, newest first."""
         with self._state.read() as reader:
