@@ -78,7 +78,7 @@ def show(
     Example: driftwatch baseline show baseline.json
     """
     from driftwatch.cli.files import read_baseline
-    from driftwatch.core.description import describe
+    from driftwatch.cli.description import describe
 
     description = describe(read_baseline(baseline))
     if output_format is Format.JSON:

@@ -10,7 +10,8 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from driftwatch.cli.files import read_baseline
-from driftwatch.cli.output import Format, console, print_json, progress_notice
+from driftwatch.cli.output import Format, console, progress_notice
+from driftwatch.comparison import Report
 from driftwatch.core.records import Status
 from driftwatch.errors import FileError
 
@@ -47,3 +48,24 @@ def check(
         _print_table(report)
     if report.status is Status.DRIFT:
         raise typer.Exit(DRIFTED)
+
+
+def _print_table(report: Report) -> None:
+    table = RichTable(box=None, pad_edge=False)
+    for heading in ("column", "statistic", "score", "threshold", "status", "change"):
+        table.add_column(heading, justify="right" if heading in {"score", "threshold"} else "left", overflow="fold")
+    for finding in report.findings:
+        table.add_row(
+            finding.column,
+            finding.statistic,
+            f"{finding.score:.4g}",
+            f"{finding.threshold.value:.3g} {finding.threshold.origin.value}",
+            Text(finding.status.value, style=_COLORS.get(finding.status, "")),
+            finding.change.text,
+        )
+    out = console()
+    out.print(table)
+    out.print()
+    for verdict in report.verdicts:
+        line = Text.assemble((verdict.status.value, _COLORS.get(verdict.status, "")), f"  {verdict.kind.value.replace('_', ' ')}: {verdict.text}")
+        out.print(line, highlight=False)

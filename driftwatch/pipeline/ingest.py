@@ -14,7 +14,7 @@ import numpy as np
 
 from driftwatch.core.baseline import Baseline
 from driftwatch.core.events import LabelBatch, PredictionBatch
-from driftwatch.core.records import ColumnRole, Task
+from driftwatch.core.records import Task
 from driftwatch.core.table import Table, Values
 from driftwatch.core.windows import to_microseconds
 from driftwatch.errors import EventError, UnknownVersion
@@ -195,6 +195,8 @@ class Ingest:
             segments=tuple(event.segment or "" for event in events),
             columns=Table(columns, len(rows)),
             extra=Table(extra, len(rows)),
+            prediction=schema.prediction,
+            scores=schema.scores,
         )
 
     def _ids(self, given: list[str | None], problems: _Problems, indexes: list[int]) -> tuple[str, ...]:
@@ -240,7 +242,7 @@ def _targets(baseline: Baseline, values: list[object], problem: _FieldProblems) 
 def _scores(baseline: Baseline, events: list[PredictionEvent], problem: _FieldProblems) -> dict[str, Values]:
     """The schema's score columns; a lone number is the probability of a binary model's positive class."""
     schema = baseline.schema
-    names = [column.name for column in schema.columns if column.role is ColumnRole.SCORE]
+    names = schema.scores
     given = [event.score for event in events]
     if not names:
         return {}
