@@ -19,7 +19,8 @@ from sklearn.pipeline import Pipeline
 
 import driftwatch
 from driftwatch.capture.wrapper import Watched
-from driftwatch.demo.flights import FEATURES, ID, between, load_flights
+from driftwatch.demo.counting import count_kept
+from driftwatch.demo.flights import FEATURES, between, load_flights
 from driftwatch.demo.modelling import baseline_of, fit
 from driftwatch.demo.progress import display
 from driftwatch.demo.receiver import RetrainReceiver
@@ -84,7 +85,7 @@ def run(wishes: Wishes, out: Console, progress: Console) -> bool:
             shown.say(f"The service is at {service.url}, its process is {service.pid}, its data are in {folder}")
             served = Replay(model, MODEL, client, service).run(flights, LIVE_FROM, until, shown)
         live = between(flights, LIVE_FROM, until)
-        kept, kept_twice = _kept(client, folder, until)
+        kept, kept_twice = count_kept(client, MODEL, folder)
         replayed = Replayed(
             flights=live.assign(**{ALONE: first.model.predict(live[FEATURES]), SERVED: served.loc[live.index]}),
             until=wishes.until,
@@ -129,17 +130,6 @@ def _port(wanted: int | None) -> int:
     if free_port(wanted) != wanted:
         raise SettingError(f"{wanted} is in use.", field="--port", remedy="Choose another, or leave it out.")
     return wanted
-
-
-def _kept(client: driftwatch.Client, folder: Path, until: pd.Timestamp) -> tuple[int, int]:
-    """How many different predictions lie in the service's log, and how many of them more than once.
-
-    The log is plain Parquet and is read as such; asking for an export first brings everything into it.
-    """
-    client.export(MODEL, until.to_pydatetime())
-    ids = pd.concat([pd.read_parquet(file, columns=[ID])[ID] for file in sorted(folder.glob("log/**/*.parquet"))])
-    counts = ids.value_counts()
-    return len(counts), int((counts > 1).sum())
 
 
 def _stay(service: ServiceProcess) -> None:
