@@ -40,7 +40,7 @@ Document = dict[str, Any]
 class WritesJson(Protocol):
     """A baseline: something that gives its document."""
 
-    def toencoded(self) -> str:
+    def to_json(self) -> str:
         """The document."""
         ...
 
@@ -100,7 +100,7 @@ class Client:
         return True
 
     def register(self, baseline: WritesJson | str | bytes, *, model: str | None = None) -> None:
-        """Put a baseline up; the same model and version again replaces it.
+        """Put a baseline up, which becomes the current version; the same document again changes nothing.
 
         Parameters
         ----------
@@ -114,7 +114,7 @@ class Client:
         InputError
             If the document is no JSON object with a model's name.
         """
-        document = baseline if isinstance(baseline, str | bytes) else baseline.toencoded()
+        document = baseline if isinstance(baseline, str | bytes) else baseline.to_json()
         body = document.encode() if isinstance(document, str) else document
         self._transport.request("PUT", f"{model_path(model or model_named_in(body))}/baseline", body)
 
