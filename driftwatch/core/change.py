@@ -39,7 +39,7 @@ def describe(baseline: ColumnBaseline, profile: ColumnProfile) -> Change:
     >>> from driftwatch.core.baseline import Baseline
     >>> from driftwatch.core.frames import to_table
     >>> from driftwatch.core.profile import Profile
-    >>> baseline = Baseline.fit({"x": list(range(100))}, categorical=["x"]) and Baseline.fit({"x": [1.5, 2.5] * 50})
+    >>> baseline = Baseline.fit({"x": [1.5, 2.5] * 50})
     >>> live = Profile.of(baseline, to_table({"x": [2.5] * 20}, baseline.schema))
     >>> describe(baseline.columns["x"], live.columns["x"])
     Change(direction=<Direction.UP: 'up'>, text='mean 2 -> 2.5')
@@ -58,8 +58,10 @@ def describe(baseline: ColumnBaseline, profile: ColumnProfile) -> Change:
 
 def _absent(baseline: ColumnBaseline, profile: ColumnProfile) -> str:
     """The shares of missing and of non-finite values, where they moved."""
-    kinds = ("missing",) if isinstance(baseline.cells, NamedCells) else ("missing", "non-finite")
     cells = baseline.cells.n_cells
+    if not baseline.counts[cells:].any() and not profile.counts[cells:].any():
+        return ""
+    kinds = ("missing",) if isinstance(baseline.cells, NamedCells) else ("missing", "non-finite")
     before = baseline.counts[cells:] / baseline.counts.sum()
     after = profile.counts[cells:] / profile.counts.sum()
     parts = [
@@ -71,29 +73,31 @@ def _absent(baseline: ColumnBaseline, profile: ColumnProfile) -> str:
 
 
 def _of_numbers(baseline: ColumnBaseline, profile: ColumnProfile) -> tuple[Direction, str]:
-    reference, live = baseline.counts[:-2].astype(np.float64), profile.counts[:-2].astype(np.float64)
-    if not reference.any() or not live.any():
+    up_to, up_to_live = baseline.counts[:-2].cumsum(), profile.counts[:-2].cumsum()
+    n, m = int(up_to[-1]), int(up_to_live[-1])
+    if n == 0 or m == 0:
         return Direction.NONE, ""
-    p, q = reference / reference.sum(), live / live.sum()
-    below, below_live = np.cumsum(p), np.cumsum(q)
-    lean = float((q * (below - p / 2.0)).sum()) - 0.5
-    middle = _share_between(below, q)
-    largest = float(np.abs(below - below_live).max())
+    # A live value lies above all reference values of the cells before its own, and above half of those in it.
+    lean = float(np.dot(profile.counts[:-2], 2 * up_to - baseline.counts[:-2])) / (2.0 * n * m) - 0.5
+    middle = _share_in_middle(up_to, up_to_live)
     if abs(lean) >= _LEANS:
         direction = Direction.UP if lean > 0.0 else Direction.DOWN
     elif abs(middle) >= _LEANS:
         direction = Direction.NARROWER if middle > 0.0 else Direction.WIDER
     else:
+        largest = float(np.abs(up_to / n - up_to_live / m).max())
         direction = Direction.RESHAPED if largest >= _LEANS else Direction.NONE
     return direction, _numbers_text(direction, baseline, profile)
 
 
-def _share_between(below: NDArray[np.float64], live: NDArray[np.float64]) -> float:
-    """How many more live than reference values lie in the reference's middle half."""
-    lower, upper = np.searchsorted(below, [0.25, 0.75])
-    inside = slice(int(lower), int(upper) + 1)
-    reference = float(below[upper] - (below[lower - 1] if lower else 0.0))
-    return float(live[inside].sum()) - reference
+def _share_in_middle(up_to: NDArray[np.int64], up_to_live: NDArray[np.int64]) -> float:
+    """How many more live than reference values, as a share, lie in the reference's middle half."""
+    lower, upper = np.searchsorted(up_to, [0.25 * up_to[-1], 0.75 * up_to[-1]])
+    share, share_live = (
+        (int(counts[upper]) - (int(counts[lower - 1]) if lower else 0)) / int(counts[-1])
+        for counts in (up_to, up_to_live)
+    )
+    return share_live - share
 
 
 def _numbers_text(direction: Direction, baseline: ColumnBaseline, profile: ColumnProfile) -> str:

@@ -66,7 +66,7 @@ def calibrated(p_value: float) -> float:
     >>> calibrated(1.0), round(calibrated(0.001))
     (0.15, 53)
     """
-    return KAPPA * max(p_value, 1e-300) ** (KAPPA - 1.0)
+    return float(KAPPA * max(p_value, 1e-300) ** (KAPPA - 1.0))
 
 
 def gathered(before: Bets, e_values: NDArray[np.float64], largest: float) -> Bets:
@@ -83,6 +83,9 @@ def gathered(before: Bets, e_values: NDArray[np.float64], largest: float) -> Bet
     """
     if len(e_values) == 0:
         return before
+    if len(e_values) == 1:
+        grown_one = min((1.0 + (before[0] if len(before) == 1 else 0.0)) * float(e_values[0]), largest)
+        return (math.floor(grown_one * 100.0) / 100.0,)
     held = np.asarray(before) if len(before) == len(e_values) else np.zeros(len(e_values))
     grown = (1.0 + held) * e_values
     grown *= min(1.0, largest / max(float(grown.mean()), 1.0))
@@ -128,7 +131,7 @@ class EvidenceMemory:
         return self.kinds.get(kind, KindMemory())
 
     def with_kind(self, kind: AlertKind, memory: KindMemory) -> EvidenceMemory:
-        """This memory with one kind's replaced."""
+        """The same memory with one kind's replaced."""
         return EvidenceMemory(kinds={**self.kinds, kind: memory})
 
 

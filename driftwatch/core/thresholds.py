@@ -81,10 +81,10 @@ def threshold(statistic: Statistic, baseline: ColumnBaseline, chosen: float, nat
     Threshold
         Its origin names the largest of the three.
     """
-    candidates = [
-        Threshold(value=chosen, origin=ThresholdOrigin.FIXED),
-        Threshold(value=statistic.sampling_error(baseline, REFERENCE_DOUBT), origin=ThresholdOrigin.SAMPLING),
-    ]
-    if natural is not None and not math.isnan(natural):
-        candidates.append(Threshold(value=natural, origin=ThresholdOrigin.NATURAL))
-    return max(candidates, key=lambda candidate: candidate.value)
+    value, origin = chosen, ThresholdOrigin.FIXED
+    sampling = statistic.sampling_error(baseline, REFERENCE_DOUBT)
+    if sampling > value:
+        value, origin = sampling, ThresholdOrigin.SAMPLING
+    if natural is not None and natural > value:
+        value, origin = natural, ThresholdOrigin.NATURAL
+    return Threshold(value=value, origin=origin)

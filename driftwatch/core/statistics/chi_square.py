@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -144,10 +145,16 @@ def measure(baseline: ColumnBaseline, profile: ColumnProfile) -> Measurement:
     )
 
 
+@lru_cache(maxsize=1024)
+def _shares(baseline: ColumnBaseline) -> NDArray[np.float64]:
+    return smoothed_shares(baseline.counts)
+
+
 def _cells(baseline: ColumnBaseline, live: NDArray[np.int64]) -> Pooled:
-    return pooled(smoothed_shares(baseline.counts), live, SMALLEST_SHARE)
+    return pooled(_shares(baseline), live, SMALLEST_SHARE)
 
 
+@lru_cache(maxsize=4096)
 def sampling_error(baseline: ColumnBaseline, doubt: float) -> float:
     """The effect size that the reference may have against the truth: ``n * w**2`` is nearly chi-square."""
     n = int(baseline.counts.sum())

@@ -32,7 +32,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +53,7 @@ POINTS = np.array([0.05, 0.2, 0.35, 0.5, 0.65, 0.8, 0.95])
 LOG_ODDS = np.array([0.15, 0.4, 1.0, 2.5])
 """The changes that are bet on, in log odds beyond the tolerance: from a small one in many rows to a plain one."""
 
+_ODDS_LESS_ONE = np.expm1(LOG_ODDS)
 _LARGEST_LOG = 600.0
 
 
@@ -81,7 +83,7 @@ def ks_two_sample(reference: NDArray[np.float64], live: NDArray[np.float64]) -> 
     --------
     >>> import numpy as np
     >>> ks_two_sample(np.array([1.0, 2.0, 3.0, 4.0]), np.array([3.0, 4.0, 5.0, np.nan])).statistic
-    0.6666666666666666
+    0.5
     """
     first = np.sort(reference[~np.isnan(reference)])
     second = np.sort(live[~np.isnan(live)])
@@ -94,62 +96,82 @@ def ks_two_sample(reference: NDArray[np.float64], live: NDArray[np.float64]) -> 
     return KolmogorovSmirnov(statistic, float(kolmogorov(statistic * math.sqrt(n * m / (n + m)))))
 
 
+class _Reference(NamedTuple):
+    """What follows from the reference alone: worked out once a baseline."""
+
+    n: int
+    below: NDArray[np.float64]
+    ends: NDArray[np.intp]
+    shares: NDArray[np.float64]
+    wide: NDArray[np.bool_]
+
+
+@lru_cache(maxsize=1024)
+def _reference(baseline: ColumnBaseline) -> _Reference:
+    if not isinstance(baseline.cells, NumericCells):
+        raise TypeError("the Kolmogorov-Smirnov statistic needs a numeric column")
+    counts, edges = baseline.counts[:-2], baseline.cells.edges
+    n = int(counts.sum())
+    below = np.cumsum(counts) / max(n, 1)
+    after = np.minimum(np.searchsorted(below, POINTS), len(below) - 1)
+    before = np.maximum(after - 1, 0)
+    ends = np.where(POINTS - below[before] < below[after] - POINTS, before, after)
+    shares = np.concatenate([below[ends], 1.0 - below[ends]])
+    return _Reference(n, below, ends, shares, np.nextafter(edges[:-1], np.inf) < edges[1:])
+
+
+def _score(reference: _Reference, below: NDArray[np.float64]) -> float:
+    difference = below - reference.below
+    return max(float(difference.max()), -float(difference.min()))
+
+
 def measure(baseline: ColumnBaseline, profile: ColumnProfile) -> Measurement:
     """The statistic at the ends of the baseline's cells, with what it may differ from the raw rows'."""
-    reference, live = baseline.counts[:-2], profile.counts[:-2]
-    n, m = int(reference.sum()), int(live.sum())
-    score = p_value = math.nan
-    error_bound = 0.0
+    reference = _reference(baseline)
+    up_to = profile.counts[:-2].cumsum()
+    n, m = reference.n, int(up_to[-1])
+    score, error_bound = math.nan, 0.0
+    p_value: float | None = None
     if n and m:
-        below_reference, below_live = np.cumsum(reference) / n, np.cumsum(live) / m
-        score = float(np.abs(below_live - below_reference).max())
+        below = up_to / m
+        score = _score(reference, below)
         p_value = float(kolmogorov(score * math.sqrt(n * m / (n + m))))
-        error_bound = _error_bound(_edges(baseline), below_reference, below_live, score)
+        error_bound = _error_bound(reference, below, score)
     return Measurement(
         statistic="ks",
         score=score,
-        p_value=None if math.isnan(p_value) else p_value,
+        p_value=p_value,
         n_reference=n,
         n_live=m,
-        binning=f"{len(reference)} cells",
+        binning=f"{len(up_to)} cells",
         error_bound=error_bound,
     )
 
 
-def _edges(baseline: ColumnBaseline) -> NDArray[np.float64]:
-    if not isinstance(baseline.cells, NumericCells):
-        raise TypeError("the Kolmogorov-Smirnov statistic needs a numeric column")
-    return baseline.cells.edges
-
-
-def _error_bound(
-    edges: NDArray[np.float64], below_reference: NDArray[np.float64], below_live: NDArray[np.float64], score: float
-) -> float:
+def _error_bound(reference: _Reference, below: NDArray[np.float64], score: float) -> float:
     """How much larger the difference can be inside a cell than at all cell ends."""
-    if len(edges) < 2:
+    if not reference.wide.any():
         return 0.0
-    inner = slice(1, len(edges))
-    wide = np.nextafter(edges[:-1], np.inf) < edges[1:]
-    before = slice(0, len(edges) - 1)
-    above = below_live[inner] - below_reference[before]
-    under = below_reference[inner] - below_live[before]
-    largest = float(np.where(wide, np.maximum(above, under), 0.0).max())
-    return max(largest - score, 0.0)
+    above = below[1:-1] - reference.below[:-2]
+    under = reference.below[1:-1] - below[:-2]
+    return max(float(np.maximum(above, under)[reference.wide].max()) - score, 0.0)
 
 
 def sampling_error(baseline: ColumnBaseline, doubt: float) -> float:
     """How far the reference's distribution function may lie from the true one (Dvoretzky-Kiefer-Wolfowitz)."""
-    n = int(baseline.counts[:-2].sum())
+    n = _reference(baseline).n
     return math.sqrt(math.log(2.0 / doubt) / (2.0 * n)) if n else math.inf
 
 
 def exceedance(baseline: ColumnBaseline, profile: ColumnProfile, tolerance: float) -> float:
     """The p-value of "the true difference is at most the tolerance"; see the module's text."""
-    measurement = measure(baseline, profile)
-    excess = measurement.score - tolerance
-    if math.isnan(excess) or excess <= 0.0:
+    reference = _reference(baseline)
+    up_to = profile.counts[:-2].cumsum()
+    m = int(up_to[-1])
+    if reference.n == 0 or m == 0:
         return 1.0
-    return min(1.0, 2.0 * math.exp(-2.0 * measurement.n_live * excess * excess))
+    excess = _score(reference, up_to / m) - tolerance
+    return 1.0 if excess <= 0.0 else min(1.0, 2.0 * math.exp(-2.0 * m * excess * excess))
 
 
 def bets(baseline: ColumnBaseline, profile: ColumnProfile, tolerance: float) -> NDArray[np.float64]:
@@ -161,27 +183,20 @@ def bets(baseline: ColumnBaseline, profile: ColumnProfile, tolerance: float) -> 
         First the bets on more rows up to each point, then those on fewer. 0 where a share cannot exceed the
         tolerance; empty where one side has no finite value.
     """
-    reference, live = baseline.counts[:-2], profile.counts[:-2]
-    n, m = int(reference.sum()), int(live.sum())
-    if n == 0 or m == 0:
+    reference = _reference(baseline)
+    up_to = profile.counts[:-2].cumsum()
+    m = int(up_to[-1])
+    if reference.n == 0 or m == 0:
         return np.zeros(0)
-    shares = np.cumsum(reference) / n
-    ends = _nearest(shares)
-    up_to = np.cumsum(live)[ends]
-    share = np.concatenate([shares[ends], 1.0 - shares[ends]]) + tolerance
-    rows = np.concatenate([up_to, m - up_to])
+    share = reference.shares + tolerance
+    at_ends = up_to[reference.ends]
+    rows = np.concatenate([at_ends, m - at_ends])
     possible = share < 1.0
     capped = np.where(possible, share, 0.5)[:, None]
-    logs = LOG_ODDS * rows[:, None] - m * np.log1p(capped * np.expm1(LOG_ODDS))
-    values = np.exp(np.minimum(logs, _LARGEST_LOG))
+    logs = LOG_ODDS * rows[:, None] - m * np.log1p(capped * _ODDS_LESS_ONE)
+    values: NDArray[np.float64] = np.exp(np.minimum(logs, _LARGEST_LOG))
     values[~possible] = 0.0
     return values.ravel()
-
-
-def _nearest(shares: NDArray[np.float64]) -> NDArray[np.intp]:
-    after = np.minimum(np.searchsorted(shares, POINTS), len(shares) - 1)
-    before = np.maximum(after - 1, 0)
-    return np.where(POINTS - shares[before] < shares[after] - POINTS, before, after)
 
 
 KS = Statistic(

@@ -6,10 +6,16 @@ The likelihood-ratio statistic
 .. math:: G = 2 n \inf_{q \in ball} KL(\hat q \| q)
 
 is at most ``2 n KL(q_hat || q)`` for the true ``q``, which is chi-square with ``k - 1`` degrees of freedom in the
-limit of many rows. Its tail has the right exponent at any number of rows (Sanov), unlike that of Pearson's sum, which
-one rare cell can blow up. What is left is the middle: cells in which fewer than two rows are expected are pooled, G is
-divided by Williams' correction, and the tail is doubled; simulation (``benchmarks/false_alarms.py``) finds the plain
-tail too small by a factor of 1.6 at most. Pooling cells never moves a distribution out of a ball of a divergence.
+limit of many rows: the first bound on its tail. In that limit ``sqrt(G)`` is also how far a normal vector lies outside
+a ball of radius ``r = sqrt(n) * radius``. Its length has a normal tail beyond its median (Borell, Sudakov and
+Tsirelson), which is at most ``sqrt(r**2 + k - 1)``: the second bound, ``Phi(sqrt(r**2 + k - 1) - r - sqrt(G))``, much
+sharper for a ball that is large beside the noise. Half the radius is used, since balls are not quite round. The p-value
+is the smaller of the two bounds.
+
+The exponent of G's tail is right at any number of rows (Sanov), unlike that of Pearson's sum, which one rare cell can
+blow up. What is left is the middle: cells in which fewer than two rows are expected are pooled, G is divided by
+Williams' correction, and the p-value is doubled; in simulation (``benchmarks/false_alarms.py``) the chi-square tail was
+too small by a factor of 1.6 at most. Pooling cells never moves a distribution out of a ball of a divergence.
 
 The infimum is a convex problem with one unknown; the value of its dual is used, which bounds it from below wherever
 the search for the unknown ends.
@@ -28,7 +34,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import chdtrc
+from scipy.special import chdtrc, ndtr
 
 EXPECTED_ROWS = 2.0
 """Cells in which fewer rows are expected are pooled before a tail is read."""
@@ -73,12 +79,16 @@ def pooled(shares: NDArray[np.float64], counts: NDArray[np.int64], smallest_shar
             mass, current = 0.0, current + 1
     n_groups = max(current, 1)
     np.minimum(group, n_groups - 1, out=group)
-    return Pooled(np.bincount(group, shares, n_groups), np.bincount(group, counts, n_groups))
+    return Pooled(_sums(group, shares, n_groups), _sums(group, counts, n_groups))
 
 
-def p_value_outside(
-    shares: NDArray[np.float64], counts: NDArray[np.int64], distance: Distance, radius: float
-) -> float:
+def _sums(
+    group: NDArray[np.intp], values: NDArray[np.float64] | NDArray[np.int64], n_groups: int
+) -> NDArray[np.float64]:
+    return np.bincount(group, values, n_groups).astype(np.float64)
+
+
+def p_value_outside(shares: NDArray[np.float64], counts: NDArray[np.int64], distance: Distance, radius: float) -> float:
     """The p-value of "the rows come from within the ball".
 
     Parameters
@@ -90,7 +100,7 @@ def p_value_outside(
     distance
         `kl_to_chi_square_ball` or `kl_to_hellinger_ball`.
     radius
-        Of the ball, in the units of ``distance``.
+        Of the ball, as Cohen's w of a small change.
 
     Returns
     -------
@@ -108,7 +118,10 @@ def p_value_outside(
     scale = 2.0 * n / (1.0 + (float((1.0 / shares).sum()) - 1.0) / (6.0 * n * degrees))
     if _CAUTION * float(chdtrc(degrees, scale * _kl(live, shares))) >= _NOT_WORTH_A_SEARCH:
         return 1.0
-    return min(1.0, _CAUTION * float(chdtrc(degrees, scale * distance(live, shares, radius))))
+    g = scale * distance(live, shares, radius)
+    half = radius / 2.0 * math.sqrt(n)
+    beyond = half + math.sqrt(g) - math.sqrt(half * half + degrees)
+    return min(1.0, _CAUTION * float(min(chdtrc(degrees, g), ndtr(-beyond))))
 
 
 def _kl(live: NDArray[np.float64], shares: NDArray[np.float64]) -> float:
@@ -117,7 +130,7 @@ def _kl(live: NDArray[np.float64], shares: NDArray[np.float64]) -> float:
 
 
 def kl_to_chi_square_ball(live: NDArray[np.float64], shares: NDArray[np.float64], radius: float) -> float:
-    """The least ``KL(live || q)`` over all ``q`` with ``sum((q - p)**2 / p) <= radius**2``, or a little less."""
+    """The least ``KL(live || q)`` over ``q`` with ``sum((q - p)**2 / p) <= radius**2``, or a little less."""
     limit = 1.0 + radius * radius
     ratio = live / shares
     if float((live * ratio).sum()) <= limit:
@@ -139,8 +152,8 @@ def kl_to_chi_square_ball(live: NDArray[np.float64], shares: NDArray[np.float64]
 
 
 def kl_to_hellinger_ball(live: NDArray[np.float64], shares: NDArray[np.float64], radius: float) -> float:
-    """The least ``KL(live || q)`` over all ``q`` with ``sum((sqrt(q) - sqrt(p))**2) <= radius**2``, or a little less."""
-    affinity = 1.0 - radius * radius / 2.0
+    """The least ``KL(live || q)`` over ``q`` with ``4 sum((sqrt(q) - sqrt(p))**2) <= radius**2``, or a little less."""
+    affinity = 1.0 - radius * radius / 8.0
     roots = np.sqrt(shares)
     if float((np.sqrt(live) * roots).sum()) >= affinity or affinity <= 0.0:
         return 0.0

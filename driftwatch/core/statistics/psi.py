@@ -24,7 +24,8 @@ Validation 14(4). doi:10.21314/JRMV.2020.227
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,10 +63,10 @@ def psi(reference_counts: NDArray[np.int64], live_counts: NDArray[np.int64]) -> 
     n, m = int(reference_counts.sum()), int(live_counts.sum())
     if n == 0 or m == 0:
         return math.nan
-    used = (reference_counts > 0) | (live_counts > 0)
-    p = np.maximum(reference_counts[used], 0.5) / n
-    q = np.maximum(live_counts[used], 0.5) / m
-    return float(((q - p) * np.log(q / p)).sum())
+    p = np.maximum(reference_counts, 0.5) / n
+    q = np.maximum(live_counts, 0.5) / m
+    q[(reference_counts == 0) & (live_counts == 0)] = 0.5 / n
+    return float(np.dot(q - p, np.log(q / p)))
 
 
 def _bins(baseline: ColumnBaseline, counts: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -73,12 +74,26 @@ def _bins(baseline: ColumnBaseline, counts: NDArray[np.int64]) -> NDArray[np.int
     return np.concatenate([baseline.psi_counts(counts), counts[baseline.cells.n_cells :]])
 
 
+class _Reference(NamedTuple):
+    """What follows from the reference alone: worked out once a baseline."""
+
+    n: int
+    counts: NDArray[np.int64]
+    shares: NDArray[np.float64]
+
+
+@lru_cache(maxsize=1024)
+def _reference(baseline: ColumnBaseline) -> _Reference:
+    counts = _bins(baseline, baseline.counts)
+    return _Reference(int(counts.sum()), counts, smoothed_shares(counts))
+
+
 def measure(baseline: ColumnBaseline, profile: ColumnProfile) -> Measurement:
     """The index over the baseline's bins; its p-value is that of no difference at all, in the limit of many rows."""
-    reference, live = _bins(baseline, baseline.counts), _bins(baseline, profile.counts)
-    n, m = int(reference.sum()), int(live.sum())
-    score = psi(reference, live)
-    degrees = int(np.count_nonzero(reference + live)) - 1
+    reference, live = _reference(baseline), _bins(baseline, profile.counts)
+    n, m = reference.n, int(live.sum())
+    score = psi(reference.counts, live)
+    degrees = int(np.count_nonzero(reference.counts + live)) - 1
     p_value = None
     if n and m and degrees > 0:
         p_value = float(chdtrc(degrees, score * n * m / (n + m)))
@@ -87,20 +102,20 @@ def measure(baseline: ColumnBaseline, profile: ColumnProfile) -> Measurement:
     )
 
 
+@lru_cache(maxsize=4096)
 def sampling_error(baseline: ColumnBaseline, doubt: float) -> float:
     """The index that the reference may have against the truth: ``n * PSI`` is nearly chi-square."""
-    counts = _bins(baseline, baseline.counts)
-    n = int(counts.sum())
-    return float(chdtri(len(counts) - 1, doubt)) / n if n else math.inf
+    reference = _reference(baseline)
+    return float(chdtri(len(reference.counts) - 1, doubt)) / reference.n if reference.n else math.inf
 
 
 def exceedance(baseline: ColumnBaseline, profile: ColumnProfile, tolerance: float) -> float:
     """The p-value of "the true index is at most the tolerance"; see the module's text."""
-    reference = _bins(baseline, baseline.counts)
-    if not reference.any():
+    reference = _reference(baseline)
+    if reference.n == 0:
         return 1.0
-    live, radius = _bins(baseline, profile.counts), math.sqrt(tolerance) / 2.0
-    return p_value_outside(smoothed_shares(reference), live, kl_to_hellinger_ball, radius)
+    live = _bins(baseline, profile.counts)
+    return p_value_outside(reference.shares, live, kl_to_hellinger_ball, math.sqrt(tolerance))
 
 
 PSI = Statistic(
