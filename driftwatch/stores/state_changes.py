@@ -1,0 +1,105 @@
+"""Changes to the state, in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import delete, func, insert, select, update
+
+from driftwatch.core.events import LabelBatch
+from driftwatch.core.records import Alert, RetrainEpisode, RetrainStep, WindowRecord
+from driftwatch.errors import StateConflict, UnknownRetrain
+from driftwatch.ports import JoinedLabel, LogFile, OutboxMessage, Outstanding, StoredBaseline, StoredSlice
+from driftwatch.stores import state_rows as rows
+from driftwatch.stores import state_tables as tables
+from driftwatch.stores.state_join import LabelJoin
+from driftwatch.stores.state_questions import SqlStateReader
+from driftwatch.stores.upsert import put
+
+
+class SqlStateTransaction(SqlStateReader):
+    """Changes within one connection's transaction; see `driftwatch.ports.StateTransaction`."""
+
+    def put_baseline(self, baseline: StoredBaseline) -> None:
+        """Insert or replace by model and version."""
+        put(self._connection, tables.baseline, [rows.baseline_row(baseline)])
+
+    def set_mark(self, name: str, value: int) -> None:
+        """Set a named whole number."""
+        put(self._connection, tables.mark, [{"name": name, "value": value}])
+
+    def put_document(self, name: str, document: str) -> None:
+        """Insert or replace a named document."""
+        put(self._connection, tables.document, [{"name": name, "document": document}])
+
+    def put_slices(self, slices: Sequence[StoredSlice]) -> None:
+        """Insert or replace by key."""
+        put(self._connection, tables.slice_, [rows.slice_row(one) for one in slices])
+
+    def add_outstanding(self, model: str, rows: Outstanding) -> list[JoinedLabel]:
+        """Remember predictions for the join; answers those whose label was already waiting.
+
+        A prediction that is known already stays as it is.
+        """
+        return LabelJoin(self._connection, model).add_predictions(rows)
+
+    def join_labels(self, batch: LabelBatch) -> list[JoinedLabel]:
+        """Join labels with outstanding predictions; missing labels are no labels."""
+        return LabelJoin(self._connection, batch.model).add_labels(batch)
+
+    def forget_outstanding(self, model: str, before: int) -> tuple[int, int]:
+        """Forget old predictions and waiting labels; answers how many of each never met."""
+        return LabelJoin(self._connection, model).forget(before)
+
+    def put_window(self, window: WindowRecord) -> None:
+        """Insert or replace by key."""
+        put(self._connection, tables.judged_window, [rows.window_row(window)])
+
+    def put_alert(self, alert: Alert) -> None:
+        """Insert or replace by id."""
+        put(self._connection, tables.alert, [rows.alert_row(alert)])
+
+    def open_retrain(self, episode: RetrainEpisode) -> None:
+        """Insert an episode.
+
+        Raises
+        ------
+        StateConflict
+            There is one with this id.
+        """
+        if self.retrain(episode.retrain_id) is not None:
+            raise StateConflict(f"A retrain with the id {episode.retrain_id!r} is open already. Use another id.")
+        self._connection.execute(insert(tables.retrain), rows.retrain_row(episode))
+        for position, step in enumerate(episode.history):
+            self._connection.execute(insert(tables.retrain_step), rows.step_row(episode.retrain_id, position, step))
+
+    def step_retrain(self, retrain_id: str, step: RetrainStep, new_version: str | None = None) -> None:
+        """Append to the history and take the step's state.
+
+        Raises
+        ------
+        UnknownRetrain
+            There is no episode with this id.
+        """
+        table, steps = tables.retrain, tables.retrain_step
+        change = update(table).where(table.c.retrain_id == retrain_id).values(state=step.state)
+        if new_version is not None:
+            change = change.values(new_version=new_version)
+        if not self._connection.execute(change).rowcount:
+            raise UnknownRetrain(retrain_id)
+        count = select(func.count()).select_from(steps).where(steps.c.retrain_id == retrain_id)
+        position = self._connection.scalar(count) or 0
+        self._connection.execute(insert(steps), rows.step_row(retrain_id, position, step))
+
+    def put_message(self, message: OutboxMessage) -> None:
+        """Insert or replace by id."""
+        put(self._connection, tables.message, [rows.message_row(message)], key=("message_id",))
+
+    def add_log_files(self, files: Sequence[LogFile]) -> None:
+        """Count these files from now on."""
+        put(self._connection, tables.log_file, [rows.log_file_row(one) for one in files])
+
+    def retire_log_files(self, paths: Sequence[str]) -> None:
+        """Count these files no longer."""
+        for path in paths:
+            self._connection.execute(delete(tables.log_file).where(tables.log_file.c.path == path))

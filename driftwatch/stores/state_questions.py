@@ -1,0 +1,174 @@
+"""Questions to the state, in SQL."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, Table, func, or_, select
+
+from driftwatch.core.records import Alert, AlertState, RetrainEpisode, WindowKey, WindowRecord
+from driftwatch.core.windows import to_microseconds
+from driftwatch.ports import LogFile, OutboxMessage, OutboxState, StoredBaseline, StoredSlice
+from driftwatch.stores import state_rows as rows
+from driftwatch.stores import state_tables as tables
+
+
+class SqlStateReader:
+    """Answers from one connection's transaction; see `driftwatch.ports.StateReader`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def models(self) -> list[str]:
+        """Names of all models, sorted."""
+        model = tables.baseline.c.model
+        return list(self._connection.scalars(select(model).distinct().order_by(model)))
+
+    def baselines(self, model: str) -> list[StoredBaseline]:
+        """All versions of a model, oldest registration first."""
+        table = tables.baseline
+        query = select(table).where(table.c.model == model).order_by(table.c.registered_at, table.c.model_version)
+        return [rows.baseline_of(row) for row in self._connection.execute(query)]
+
+    def mark(self, name: str) -> int:
+        """A named whole number; 0 until it is set."""
+        table = tables.mark
+        return self._connection.scalar(select(table.c.value).where(table.c.name == name)) or 0
+
+    def marks(self, prefix: str) -> dict[str, int]:
+        """All marks whose name starts with ``prefix``."""
+        return {row.name: row.value for row in self._connection.execute(_by_prefix(tables.mark, prefix))}
+
+    def document(self, name: str) -> str | None:
+        """A named document; None until it is put."""
+        table = tables.document
+        return self._connection.scalar(select(table.c.document).where(table.c.name == name))
+
+    def documents(self, prefix: str) -> dict[str, str]:
+        """All documents whose name starts with ``prefix``."""
+        return {row.name: row.document for row in self._connection.execute(_by_prefix(tables.document, prefix))}
+
+    def slices(self, model: str, model_version: str, segment: str, start: int, end: int) -> list[StoredSlice]:
+        """Slices with ``start <= key.start < end``, in order."""
+        table = tables.slice_
+        query = (
+            select(table)
+            .where(
+                table.c.model == model,
+                table.c.model_version == model_version,
+                table.c.segment == segment,
+                table.c.start >= start,
+                table.c.start < end,
+            )
+            .order_by(table.c.start)
+        )
+        return [rows.slice_of(row) for row in self._connection.execute(query)]
+
+    def slice_bounds(self, model: str) -> dict[tuple[str, str], tuple[int, int]]:
+        """First and last slice start by (model_version, segment)."""
+        table = tables.slice_
+        names = (table.c.model_version, table.c.segment)
+        query = (
+            select(*names, func.min(table.c.start).label("first"), func.max(table.c.start).label("last"))
+            .where(table.c.model == model)
+            .group_by(*names)
+            .order_by(*names)
+        )
+        return {(row.model_version, row.segment): (row.first, row.last) for row in self._connection.execute(query)}
+
+    def windows(
+        self,
+        model: str,
+        *,
+        model_version: str | None = None,
+        limit: int | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        segment: str | None = None,
+    ) -> list[WindowRecord]:
+        """Judged windows, newest first."""
+        table = tables.judged_window
+        query = select(table).where(table.c.model == model)
+        query = _where_given(query, table.c.model_version, model_version)
+        query = _where_given(query, table.c.segment, segment)
+        if start is not None:
+            query = query.where(table.c.start >= to_microseconds(start))
+        if end is not None:
+            query = query.where(table.c.start < to_microseconds(end))
+        query = query.order_by(table.c.start.desc(), table.c.end.desc(), table.c.model_version, table.c.segment)
+        return [rows.window_of(row) for row in self._connection.execute(query.limit(limit))]
+
+    def window(self, key: WindowKey) -> WindowRecord | None:
+        """One window."""
+        row = self._connection.execute(select(tables.judged_window).filter_by(**rows.window_key_row(key))).first()
+        return None if row is None else rows.window_of(row)
+
+    def alerts(
+        self, model: str | None = None, *, state: AlertState | None = None, limit: int | None = None
+    ) -> list[Alert]:
+        """Alerts, newest first."""
+        table = tables.alert
+        query = _where_given(select(table), table.c.model, model)
+        query = _where_given(query, table.c.state, state)
+        query = query.order_by(table.c.started.desc(), table.c.alert_id.desc()).limit(limit)
+        return [rows.alert_of(row) for row in self._connection.execute(query)]
+
+    def retrains(self, model: str | None = None, *, limit: int | None = None) -> list[RetrainEpisode]:
+        """Retrain episodes, newest first."""
+        table = tables.retrain
+        query = _where_given(select(table), table.c.model, model)
+        query = query.order_by(table.c.triggered.desc(), table.c.retrain_id.desc()).limit(limit)
+        return [self._with_history(row) for row in self._connection.execute(query).all()]
+
+    def retrain(self, retrain_id: str) -> RetrainEpisode | None:
+        """One episode with its history."""
+        row = self._connection.execute(select(tables.retrain).filter_by(retrain_id=retrain_id)).first()
+        return None if row is None else self._with_history(row)
+
+    def _with_history(self, row: Any) -> RetrainEpisode:
+        table = tables.retrain_step
+        query = select(table).where(table.c.retrain_id == row.retrain_id).order_by(table.c.position)
+        return rows.retrain_of(row, self._connection.execute(query).all())
+
+    def outbox(
+        self, *, state: OutboxState | None = None, due_at: datetime | None = None, limit: int | None = None
+    ) -> list[OutboxMessage]:
+        """Messages, oldest first."""
+        table = tables.message
+        query = _where_given(select(table), table.c.state, state)
+        if due_at is not None:
+            due = table.c.next_attempt_at
+            query = query.where(
+                table.c.state == OutboxState.PENDING, or_(due.is_(None), due <= to_microseconds(due_at))
+            )
+        query = query.order_by(table.c.created_at, table.c.ordinal).limit(limit)
+        return [rows.message_of(row) for row in self._connection.execute(query)]
+
+    def log_files(self, model: str | None = None, kind: str | None = None) -> list[LogFile]:
+        """The files that count, by first sequence."""
+        table = tables.log_file
+        query = _where_given(select(table), table.c.model, model)
+        query = _where_given(query, table.c.kind, kind)
+        query = query.order_by(table.c.first_sequence, table.c.path)
+        return [rows.log_file_of(row) for row in self._connection.execute(query)]
+
+    def outstanding_count(self, model: str) -> int:
+        """Predictions that wait for their label."""
+        table = tables.join_count
+        return self._connection.scalar(select(table.c.outstanding).where(table.c.model == model)) or 0
+
+    def waiting_label_count(self, model: str) -> int:
+        """Labels that wait for their prediction."""
+        table = tables.join_count
+        return self._connection.scalar(select(table.c.waiting).where(table.c.model == model)) or 0
+
+
+def _where_given(query: Select[Any], column: ColumnElement[Any], value: str | None) -> Select[Any]:
+    return query if value is None else query.where(column == value)
+
+
+def _by_prefix(table: Table, prefix: str) -> Select[Any]:
+    # LIKE would not tell upper from lower case in SQLite. The first condition lets the index be used.
+    name = table.c.name
+    return select(table).where(name >= prefix, func.substr(name, 1, len(prefix)) == prefix).order_by(name)

@@ -1,0 +1,251 @@
+"""Records as rows of the state's tables, and back.
+
+Findings and verdicts are msgpack and not JSON: scores may be ``nan`` and evidence infinite, which JSON cannot say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Row
+
+from driftwatch.core.records import (
+    Alert,
+    Finding,
+    RetrainEpisode,
+    RetrainState,
+    RetrainStep,
+    Status,
+    Verdict,
+    WindowKey,
+    WindowRecord,
+    WindowStage,
+)
+from driftwatch.core.windows import from_microseconds, to_microseconds
+from driftwatch.ports import LogFile, OutboxMessage, OutboxState, SliceKey, StoredBaseline, StoredSlice
+
+_pack = msgspec.msgpack.Encoder().encode
+_findings = msgspec.msgpack.Decoder(tuple[Finding, ...])
+_verdicts = msgspec.msgpack.Decoder(tuple[Verdict, ...])
+_performance = msgspec.msgpack.Decoder(dict[str, float])
+_alert = msgspec.msgpack.Decoder(Alert)
+_texts = msgspec.json.Decoder(tuple[str, ...])
+
+Values = Mapping[str, Any]
+"""What SQLAlchemy inserts: one value a column."""
+
+
+def baseline_row(baseline: StoredBaseline) -> Values:
+    """A baseline as it is stored."""
+    return {
+        "model": baseline.model,
+        "model_version": baseline.model_version,
+        "document": baseline.document,
+        "registered_at": to_microseconds(baseline.registered_at),
+    }
+
+
+def baseline_of(row: Row[Any]) -> StoredBaseline:
+    """A stored baseline."""
+    return StoredBaseline(
+        model=row.model,
+        model_version=row.model_version,
+        document=row.document,
+        registered_at=from_microseconds(row.registered_at),
+    )
+
+
+def slice_row(one: StoredSlice) -> Values:
+    """A slice as it is stored."""
+    return {
+        "model": one.key.model,
+        "model_version": one.key.model_version,
+        "segment": one.key.segment,
+        "start": one.key.start,
+        "rows": one.rows,
+        "labels": one.labels,
+        "profile": one.profile,
+        "performance": one.performance,
+    }
+
+
+def slice_of(row: Row[Any]) -> StoredSlice:
+    """A stored slice."""
+    return StoredSlice(
+        key=SliceKey(model=row.model, model_version=row.model_version, segment=row.segment, start=row.start),
+        rows=row.rows,
+        labels=row.labels,
+        profile=row.profile,
+        performance=row.performance,
+    )
+
+
+def window_key_row(key: WindowKey) -> Values:
+    """A window's key as it is stored."""
+    return {
+        "model": key.model,
+        "model_version": key.model_version,
+        "start": to_microseconds(key.start),
+        "end": to_microseconds(key.end),
+        "segment": key.segment,
+    }
+
+
+def window_row(window: WindowRecord) -> Values:
+    """A window as it is stored."""
+    return {
+        **window_key_row(window.key),
+        "stage": window.stage,
+        "rows": window.rows,
+        "labels": window.labels,
+        "status": window.status,
+        "findings": _pack(window.findings),
+        "verdicts": _pack(window.verdicts),
+        "performance": _pack(dict(window.performance)),
+        "judged_at": None if window.judged_at is None else to_microseconds(window.judged_at),
+    }
+
+
+def window_of(row: Row[Any]) -> WindowRecord:
+    """A stored window."""
+    return WindowRecord(
+        key=WindowKey(
+            model=row.model,
+            model_version=row.model_version,
+            start=from_microseconds(row.start),
+            end=from_microseconds(row.end),
+            segment=row.segment,
+        ),
+        stage=WindowStage(row.stage),
+        rows=row.rows,
+        labels=row.labels,
+        status=Status(row.status),
+        findings=_findings.decode(row.findings),
+        verdicts=_verdicts.decode(row.verdicts),
+        performance=_performance.decode(row.performance),
+        judged_at=None if row.judged_at is None else from_microseconds(row.judged_at),
+    )
+
+
+def alert_row(alert: Alert) -> Values:
+    """An alert as it is stored: whole, beside the columns that it is searched by."""
+    return {
+        "alert_id": alert.alert_id,
+        "model": alert.model,
+        "state": alert.state,
+        "started": to_microseconds(alert.started),
+        "record": _pack(alert),
+    }
+
+
+def alert_of(row: Row[Any]) -> Alert:
+    """A stored alert."""
+    return _alert.decode(row.record)
+
+
+def retrain_row(episode: RetrainEpisode) -> Values:
+    """An episode as it is stored, without its history."""
+    return {
+        "retrain_id": episode.retrain_id,
+        "model": episode.model,
+        "model_version": episode.model_version,
+        "state": episode.state,
+        "triggered": to_microseconds(episode.triggered),
+        "until": to_microseconds(episode.until),
+        "reason": episode.reason,
+        "alert_ids": msgspec.json.encode(episode.alert_ids).decode(),
+        "new_version": episode.new_version,
+    }
+
+
+def step_row(retrain_id: str, position: int, step: RetrainStep) -> Values:
+    """A line of an episode's history as it is stored."""
+    return {
+        "retrain_id": retrain_id,
+        "position": position,
+        "at": to_microseconds(step.at),
+        "state": step.state,
+        "note": step.note,
+    }
+
+
+def retrain_of(row: Row[Any], steps: Sequence[Row[Any]]) -> RetrainEpisode:
+    """A stored episode with its stored history."""
+    return RetrainEpisode(
+        retrain_id=row.retrain_id,
+        model=row.model,
+        model_version=row.model_version,
+        state=RetrainState(row.state),
+        triggered=from_microseconds(row.triggered),
+        until=from_microseconds(row.until),
+        reason=row.reason,
+        alert_ids=_texts.decode(row.alert_ids),
+        history=tuple(
+            RetrainStep(at=from_microseconds(step.at), state=RetrainState(step.state), note=step.note) for step in steps
+        ),
+        new_version=row.new_version,
+    )
+
+
+def message_row(message: OutboxMessage) -> Values:
+    """A message as it is stored."""
+    due = message.next_attempt_at
+    return {
+        "message_id": message.message_id,
+        "sink": message.sink,
+        "model": message.model,
+        "body": message.body,
+        "created_at": to_microseconds(message.created_at),
+        "retrain_id": message.retrain_id,
+        "attempts": message.attempts,
+        "next_attempt_at": None if due is None else to_microseconds(due),
+        "state": message.state,
+        "last_error": message.last_error,
+    }
+
+
+def message_of(row: Row[Any]) -> OutboxMessage:
+    """A stored message."""
+    due = row.next_attempt_at
+    return OutboxMessage(
+        message_id=row.message_id,
+        sink=row.sink,
+        model=row.model,
+        body=row.body,
+        created_at=from_microseconds(row.created_at),
+        retrain_id=row.retrain_id,
+        attempts=row.attempts,
+        next_attempt_at=None if due is None else from_microseconds(due),
+        state=OutboxState(row.state),
+        last_error=row.last_error,
+    )
+
+
+def log_file_row(file: LogFile) -> Values:
+    """A file of the log as it is stored."""
+    return {
+        "path": file.path,
+        "kind": file.kind,
+        "model": file.model,
+        "day": file.day,
+        "first_sequence": file.first_sequence,
+        "last_sequence": file.last_sequence,
+        "rows": file.rows,
+        "size_bytes": file.size_bytes,
+    }
+
+
+def log_file_of(row: Row[Any]) -> LogFile:
+    """A stored file of the log."""
+    return LogFile(
+        path=row.path,
+        kind=row.kind,
+        model=row.model,
+        day=row.day,
+        first_sequence=row.first_sequence,
+        last_sequence=row.last_sequence,
+        rows=row.rows,
+        size_bytes=row.size_bytes,
+    )
