@@ -108,6 +108,7 @@ _NOT_A_NUMBER = re.compile(
     r'"(?P<key>(?:[^"\\]|\\.?)*+)(?:"|\Z)(?:\s*+:\s*+-?(?P<named>NaN|Infinity)\b)?|\b(?P<bare>NaN|Infinity)\b',
     re.DOTALL,
 )
+_SEARCHED_BYTES = 2**20
 _UNKNOWN = re.compile("unknown field `(.*)`", re.DOTALL)
 _MISSING = re.compile("missing required field `(.*)`")
 _AT = re.compile(r" - at `\$\.(\w+)(.*)`$")
@@ -280,7 +281,7 @@ def _not_json(body: bytes, error: Exception | None = None) -> EventError:
     if isinstance(error, RecursionError):
         return EventError("The body is nested too deeply.")
     inside = ""
-    for found in _NOT_A_NUMBER.finditer(body.decode(errors="replace")):
+    for found in _NOT_A_NUMBER.finditer(body[:_SEARCHED_BYTES].decode(errors="replace")):
         if word := found["named"] or found["bare"]:
             key = found["key"]
             field = key if key is None or key in _RULES or not inside else f"{inside}.{key[:256]}"

@@ -1,0 +1,40 @@
+"""An answer as bytes, and how it is sent over ASGI. The hot routes know nothing else of HTTP frameworks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from starlette.types import Send
+
+JSON = "application/json"
+
+HeaderPairs = tuple[tuple[bytes, bytes], ...]
+
+_ALWAYS: HeaderPairs = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A finished HTTP answer. ``headers`` come on top of the content type, the length and the usual ones."""
+
+    status: int
+    body: bytes
+    content_type: str = JSON
+    headers: HeaderPairs = ()
+
+    def header_pairs(self) -> list[tuple[bytes, bytes]]:
+        """All headers, names in lower case."""
+        return [
+            (b"content-type", self.content_type.encode("latin-1")),
+            (b"content-length", b"%d" % len(self.body)),
+            *_ALWAYS,
+            *self.headers,
+        ]
+
+    async def send(self, send: Send, *, head: bool = False) -> None:
+        """Send it; with ``head`` without the body."""
+        await send({"type": "http.response.start", "status": self.status, "headers": self.header_pairs()})
+        await send({"type": "http.response.body", "body": b"" if head else self.body})
+
+
+__all__ = ["JSON", "Answer", "HeaderPairs"]

@@ -1,0 +1,85 @@
+"""The plain ASGI application in front of FastAPI: hot routes are answered here, the rest is passed on."""
+
+from __future__ import annotations
+
+import logging
+import re
+from http import HTTPStatus
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from driftwatch.web.answer import Answer
+from driftwatch.web.bodies import Disconnected, headers_of, read_body
+from driftwatch.web.cached_page import CachedPage
+from driftwatch.web.health import alive
+from driftwatch.web.ingest import IngestRoutes, Kind
+from driftwatch.web.problems import ProblemError, problem, unforeseen
+
+_LOGGER = logging.getLogger(__name__)
+_INGEST = re.compile(r"/v1/models/([^/]+)/(predictions|labels)")
+
+
+class Front:
+    """Answers ingest, ``/metrics`` and ``/healthz`` itself."""
+
+    def __init__(self, rest: ASGIApp, ingest: IngestRoutes, metrics: CachedPage, most_bytes: int) -> None:
+        self._rest = rest
+        self._ingest = ingest
+        self._metrics = metrics
+        self._most_bytes = most_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or hand it on."""
+        if scope["type"] != "http":
+            await self._rest(scope, receive, send)
+            return
+        try:
+            answer = await self._own(scope, receive)
+        except Disconnected:
+            return
+        except ProblemError as error:
+            answer = error.answer
+        except Exception:
+            _LOGGER.exception("%s %s", scope["method"], scope["path"])
+            answer = unforeseen()
+        if answer is None:
+            await self._rest(scope, receive, _with_safe_headers(send))
+        else:
+            await answer.send(send, head=scope["method"] == "HEAD")
+
+    async def _own(self, scope: Scope, receive: Receive) -> Answer | None:
+        path, method = scope["path"], scope["method"]
+        if found := _INGEST.fullmatch(path):
+            if method != "POST":
+                return _other_method(method, "POST")
+            headers = headers_of(scope)
+            body = await read_body(receive, headers, self._most_bytes)
+            return await self._ingest.take(Kind(found[2]), found[1], body, headers)
+        if path in {"/metrics", "/healthz"}:
+            if method not in {"GET", "HEAD"}:
+                return _other_method(method, "GET, HEAD")
+            return alive() if path == "/healthz" else self._metrics.answer(headers_of(scope))
+        return None
+
+
+def _other_method(method: str, allowed: str) -> Answer:
+    return problem(
+        HTTPStatus.METHOD_NOT_ALLOWED,
+        "method-not-allowed",
+        f"{method} is not possible here; {allowed} is.",
+        headers=((b"allow", allowed.encode()),),
+    )
+
+
+def _with_safe_headers(send: Send) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            present = {name.lower() for name, _ in message["headers"]}
+            added = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
+            message["headers"] = [*message["headers"], *((name, value) for name, value in added if name not in present)]
+        await send(message)
+
+    return sending
+
+
+__all__ = ["Front"]

@@ -1,0 +1,158 @@
+"""Predictions and labels: (model, body, headers) to an answer, without a framework in between."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from enum import StrEnum
+from http import HTTPStatus
+
+import msgspec
+
+from driftwatch.errors import DriftwatchError, EventError
+from driftwatch.pipeline.ingest import Ingest, Submission
+from driftwatch.pipeline.telemetry import Telemetry
+from driftwatch.ports import SpoolReceipt
+from driftwatch.web.answer import Answer
+from driftwatch.web.problem_document import Refused
+from driftwatch.web.problems import problem, problem_of, sentence
+from driftwatch.wire import FORMATS, Format
+from driftwatch.wire.native import Decoded, EventT, Rejection
+
+MODEL_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"
+
+_MODEL_NAME = re.compile(MODEL_NAME)
+_TO_THREAD_BYTES = 32 * 1024
+"""From here on, decoding would keep the event loop from other requests for longer than a thread costs."""
+
+
+class Kind(StrEnum):
+    """What is sent; the last part of the address."""
+
+    PREDICTIONS = "predictions"
+    LABELS = "labels"
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """The answer to events of which at least one was taken, or none was sent."""
+
+    accepted: int
+    duplicates: int
+    rejected: list[Refused]
+    prediction_ids: tuple[str, ...]
+
+
+class IngestRoutes:
+    """Takes events in for the HTTP server."""
+
+    def __init__(self, ingest: Ingest, telemetry: Telemetry) -> None:
+        self._ingest = ingest
+        self._telemetry = telemetry
+
+    async def take(self, kind: Kind, model: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Decode, check, spool; answer when everything that was taken is durable."""
+        if not _MODEL_NAME.fullmatch(model):
+            return unusable_name()
+        try:
+            wire_format = _format_of(headers)
+        except EventError as error:
+            return problem(
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+                "unsupported-type",
+                f"{error.problem} {error.remedy}",
+                field=error.field,
+                headers=((b"accept-post", ", ".join(FORMATS).encode()),),
+            )
+        try:
+            if len(body) < _TO_THREAD_BYTES:
+                single, submission = self._submitted(kind, model, body, wire_format)
+            else:
+                single, submission = await asyncio.to_thread(self._submitted, kind, model, body, wire_format)
+            receipts = [await _receipt(one) for one in submission.receipts]
+        except _Unreadable as unreadable:
+            error = unreadable.error
+            detail = f"{error.problem} {error.remedy}" if error.remedy else error.problem
+            return problem(HTTPStatus.BAD_REQUEST, "unreadable-body", detail, field=error.field)
+        except DriftwatchError as refused:
+            return problem_of(refused)
+        return _answer(single, submission, receipts)
+
+    def _submitted(self, kind: Kind, model: str, body: bytes, wire_format: Format) -> tuple[bool, Submission]:
+        if kind is Kind.PREDICTIONS:
+            predictions = _decoded(wire_format.predictions, body)
+            submission = self._ingest.predictions(model, predictions.rows)
+            return predictions.single, self._with(submission, predictions.rejections, kind, model)
+        labels = _decoded(wire_format.labels, body)
+        submission = self._ingest.labels(model, labels.rows)
+        return labels.single, self._with(submission, labels.rejections, kind, model)
+
+    def _with(self, submission: Submission, malformed: list[Rejection], kind: Kind, model: str) -> Submission:
+        if not malformed:
+            return submission
+        self._telemetry.count(
+            "events_rejected_total", len(malformed), model=model, kind=kind.value, reason="malformed"
+        )
+        rejections = sorted((*submission.rejections, *malformed), key=lambda one: one.index)
+        return Submission(submission.prediction_ids, tuple(rejections), submission.receipts)
+
+
+class _Unreadable(Exception):
+    """A body that holds no events at all."""
+
+    def __init__(self, error: EventError) -> None:
+        self.error = error
+        super().__init__(str(error))
+
+
+def unusable_name() -> Answer:
+    """The answer to a model name that none can have."""
+    return problem(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "invalid-input",
+        "A model's name has 1 to 128 letters, digits, dots, hyphens and underscores, and begins with a letter or digit.",
+        field="model",
+    )
+
+
+def _format_of(headers: Mapping[str, str]) -> Format:
+    given, _, parameters = headers.get("content-type", "application/json").partition(";")
+    found = FORMATS.get(given.strip().lower())
+    if found is None:
+        raise EventError(
+            "The service does not read this type.", field="Content-Type", remedy=f"Send {' or '.join(FORMATS)}."
+        )
+    charset = re.search(r"charset\s*=\s*\"?([^\";\s]+)", parameters, re.IGNORECASE)
+    if charset and charset[1].lower() not in {"utf-8", "utf8", "us-ascii"}:
+        raise EventError("The service does not read this charset.", field="Content-Type", remedy="Send UTF-8.")
+    return found
+
+
+def _decoded(decode: Callable[[bytes], Decoded[EventT]], body: bytes) -> Decoded[EventT]:
+    try:
+        return decode(body)
+    except EventError as error:
+        raise _Unreadable(error) from None
+
+
+async def _receipt(future: Future[SpoolReceipt]) -> SpoolReceipt:
+    # Shielded: a request that is given up must not take back what others wait for in the same commit.
+    return await asyncio.shield(asyncio.wrap_future(future))
+
+
+def _answer(single: bool, submission: Submission, receipts: list[SpoolReceipt]) -> Answer:
+    refused = [Refused(one.index, one.field, sentence(one.problem)) for one in submission.rejections]
+    accepted = sum(one.accepted for one in receipts)
+    duplicates = sum(len(one.duplicates) for one in receipts)
+    if refused and not accepted and not duplicates:
+        first = refused[0]
+        detail = first.error if single or len(refused) == 1 else f"None of the {len(refused):,} events was taken; first: {first.error}"
+        return problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-input", detail, field=first.field, rejected=refused
+        )
+    taken = Taken(accepted, duplicates, refused, submission.prediction_ids)
+    return Answer(HTTPStatus.ACCEPTED.value, msgspec.json.encode(taken))
+
+
+__all__ = ["MODEL_NAME", "IngestRoutes", "Kind", "Taken", "unusable_name"]

@@ -1,0 +1,76 @@
+"""Every metric: name, kind, labels and help, in one table. The documentation is drawn from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+PREFIX = "driftwatch_"
+
+
+class MetricKind(StrEnum):
+    """How Prometheus treats it."""
+
+    GAUGE = "gauge"
+    COUNTER = "counter"
+    HISTOGRAM = "histogram"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One family of series."""
+
+    name: str
+    kind: MetricKind
+    labels: tuple[str, ...]
+    help: str
+
+
+_VERSION = ("model", "model_version")
+_FINDING = (*_VERSION, "kind", "column", "statistic")
+_GAUGE, _COUNTER, _HISTOGRAM = MetricKind.GAUGE, MetricKind.COUNTER, MetricKind.HISTOGRAM
+
+METRICS: tuple[Metric, ...] = (
+    Metric("drift_score", _GAUGE, _FINDING, "Distance of the newest judged window from the baseline."),
+    Metric("drift_threshold", _GAUGE, _FINDING, "Tolerance of the score: what is beyond it counts as evidence."),
+    Metric("drift_detected", _GAUGE, _FINDING, "1 where the finding of the newest judged window is drift, else 0."),
+    Metric("evidence", _GAUGE, (*_VERSION, "kind"), "Evidence of drift gathered over windows; 1 is none."),
+    Metric("evidence_limit", _GAUGE, (*_VERSION, "kind"), "Evidence at which the false-alarm budget allows an alert."),
+    Metric("window_rows", _GAUGE, (*_VERSION, "stage"), "Rows of the newest judged window."),
+    Metric(
+        "window_end_timestamp_seconds", _GAUGE, (*_VERSION, "stage"), "Where the newest judged window ends, event time."
+    ),
+    Metric(
+        "performance", _GAUGE, (*_VERSION, "metric", "kind"), "Quality of the model: realized, or of the reference."
+    ),
+    Metric(
+        "label_coverage_ratio", _GAUGE, _VERSION, "Labels by rows of the newest window whose labels had their time."
+    ),
+    Metric("label_delay_seconds", _HISTOGRAM, ("model",), "Time from a prediction to its label, event time."),
+    Metric("predictions_total", _COUNTER, _VERSION, "Predictions that were counted in their window."),
+    Metric("labels_total", _COUNTER, (*_VERSION, "outcome"), "Labels by what became of them."),
+    Metric("events_late_total", _COUNTER, ("model",), "Predictions that came after their window was judged."),
+    Metric("events_dropped_total", _COUNTER, ("model", "reason"), "Accepted events that were not counted."),
+    Metric("events_rejected_total", _COUNTER, ("model", "kind", "reason"), "Events that were refused."),
+    Metric("windows_judged_total", _COUNTER, ("model", "stage"), "Judgements of windows."),
+    Metric("detection_lag_seconds", _HISTOGRAM, ("model",), "Time from the last event's receipt to the judgement."),
+    Metric("alerts_firing", _GAUGE, ("model", "kind"), "Alerts that fire."),
+    Metric("alerts_total", _COUNTER, ("model", "kind"), "Alerts that began."),
+    Metric("retrain_triggers_total", _COUNTER, ("model", "reason"), "Retrains that were asked for."),
+    Metric("retrain_state", _GAUGE, ("model", "state"), "1 for the state of the latest retrain, 0 for the others."),
+    Metric("notifications_total", _COUNTER, ("sink", "outcome"), "Attempts to tell a sink."),
+    Metric("outbox_pending", _GAUGE, (), "Notifications that wait to be delivered."),
+    Metric("spool_pending_rows", _GAUGE, (), "Rows that are acknowledged and not yet counted in their window."),
+    Metric("outstanding_predictions", _GAUGE, ("model",), "Predictions that wait for their label."),
+    Metric("waiting_labels", _GAUGE, ("model",), "Labels that wait for their prediction."),
+    Metric("watermark_timestamp_seconds", _GAUGE, ("model",), "How far the stream has come, event time."),
+    Metric("ready", _GAUGE, (), "1 while events are taken and worked on."),
+    Metric("series_omitted", _GAUGE, (), "Series left off this page because of the setting max_series."),
+    Metric("build_info", _GAUGE, ("version",), "Always 1; the label says which driftwatch this is."),
+)
+
+BY_NAME: Mapping[str, Metric] = {metric.name: metric for metric in METRICS}
+
+
+__all__ = ["BY_NAME", "METRICS", "PREFIX", "Metric", "MetricKind"]

@@ -1,0 +1,123 @@
+"""The OpenAPI document: what FastAPI knows of its own routes, and the routes in front of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI
+
+from driftwatch.web.health import Health
+from driftwatch.web.ingest import MODEL_NAME, Kind, Taken
+from driftwatch.web.problem_document import Problem, problem_response
+from driftwatch.wire import FORMATS
+from driftwatch.wire.native import MAX_EVENTS, LabelEvent, PredictionEvent
+
+_REFERENCE = "#/components/schemas/{name}"
+_EVENTS = {Kind.PREDICTIONS: PredictionEvent, Kind.LABELS: LabelEvent}
+_EXAMPLES: Mapping[Kind, dict[str, Any]] = {
+    Kind.PREDICTIONS: {
+        "prediction_id": "0198c5f0-9d7e-7c11-a3f2-5f6c1f0b7a11",
+        "event_time": "2013-03-01T06:00:00Z",
+        "features": {"distance": 1400.0, "carrier": "UA"},
+        "prediction": 12.5,
+    },
+    Kind.LABELS: {
+        "prediction_id": "0198c5f0-9d7e-7c11-a3f2-5f6c1f0b7a11",
+        "label": 11.0,
+        "event_time": "2013-03-01T08:20:00Z",
+    },
+}
+_WORDS = {
+    Kind.PREDICTIONS: (
+        "Log predictions",
+        f"One event, or up to {MAX_EVENTS:,} as an array or one a line. The answer comes when they are durable. An id "
+        "is made where one is missing; the same id again is a duplicate and changes nothing. One bad event does not "
+        "keep the others out: it is named in `rejected`.",
+    ),
+    Kind.LABELS: (
+        "Send labels",
+        f"One label, or up to {MAX_EVENTS:,}. A label finds its prediction by `prediction_id`, whichever comes first; a "
+        "later one for the same prediction corrects it.",
+    ),
+}
+
+
+def document_front_routes(app: FastAPI) -> None:
+    """Let ``app.openapi()`` include the routes that are answered before FastAPI."""
+    own = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = own()
+            paths, schemas = _front_paths()
+            document["paths"] = {**paths, **document["paths"]}
+            document.setdefault("components", {}).setdefault("schemas", {}).update(schemas)
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _front_paths() -> tuple[dict[str, Any], dict[str, Any]]:
+    types = (PredictionEvent, LabelEvent, Taken, Health, Problem)
+    _, schemas = msgspec.json.schema_components(types, ref_template=_REFERENCE)
+    paths: dict[str, Any] = {f"/v1/models/{{model}}/{kind.value}": {"post": _ingest(kind)} for kind in Kind}
+    paths["/metrics"] = {"get": _text("Metrics for Prometheus", "As rendered when something changed last.")}
+    paths["/healthz"] = {
+        "get": {
+            "tags": ["service"],
+            "summary": "Is the process alive?",
+            "operationId": "healthz",
+            "responses": {"200": _json_body("It answers.", "Health")},
+        }
+    }
+    return paths, schemas
+
+
+def _ingest(kind: Kind) -> dict[str, Any]:
+    summary, description = _WORDS[kind]
+    event = {"$ref": _REFERENCE.format(name=_EVENTS[kind].__name__)}
+    many = {"type": "array", "items": event, "maxItems": MAX_EVENTS}
+    content: dict[str, Any] = {
+        "application/json": {"schema": {"anyOf": [event, many]}, "example": _EXAMPLES[kind]},
+        "application/x-ndjson": {"schema": {"type": "string"}},
+    }
+    assert content.keys() == FORMATS.keys()
+    refused = {status: problem_response(status) for status in (400, 404, 408, 413, 415, 422, 503)}
+    return {
+        "tags": ["events"],
+        "summary": summary,
+        "description": description,
+        "operationId": kind.value,
+        "parameters": [
+            {"name": "model", "in": "path", "required": True, "schema": {"type": "string", "pattern": f"^{MODEL_NAME}$"}}
+        ],
+        "requestBody": {"required": True, "content": content},
+        "responses": {
+            "202": _json_body("Durable. `rejected` names what was not taken.", "Taken"),
+            **{str(status): response for status, response in refused.items()},
+        },
+    }
+
+
+def _json_body(description: str, schema: str) -> dict[str, Any]:
+    content = {"application/json": {"schema": {"$ref": _REFERENCE.format(name=schema)}}}
+    return {"description": description, "content": content}
+
+
+def _text(summary: str, description: str) -> dict[str, Any]:
+    return {
+        "tags": ["service"],
+        "summary": summary,
+        "description": description,
+        "operationId": "metrics",
+        "responses": {
+            "200": {"description": "The page.", "content": {"text/plain": {"schema": {"type": "string"}}}},
+            "503": problem_response(503),
+        },
+    }
+
+
+__all__ = ["document_front_routes"]

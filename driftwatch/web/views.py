@@ -1,0 +1,206 @@
+"""What the API answers, as documented shapes. Each is made from the record of the same name by its attributes."""
+
+from __future__ import annotations
+
+import math
+import sys
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from driftwatch.core.records import (
+    AlertKind,
+    AlertState,
+    Direction,
+    RetrainState,
+    Status,
+    ThresholdOrigin,
+    VerdictReason,
+    WindowStage,
+)
+
+
+def _json_number(value: object) -> object:
+    """JSON has neither NaN nor infinity: undefined is null, endless is the largest double."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else math.copysign(sys.float_info.max, value)
+    return value
+
+
+Number = Annotated[float | None, BeforeValidator(_json_number)]
+
+
+class View(BaseModel):
+    """Made from a record."""
+
+    model_config = ConfigDict(from_attributes=True, frozen=True)
+
+
+class ThresholdView(View):
+    """A limit, and where it came from."""
+
+    value: Number
+    origin: ThresholdOrigin
+
+
+class ChangeView(View):
+    """In which direction a column changed."""
+
+    direction: Direction
+    text: str
+
+
+class FindingView(View):
+    """One measured fact."""
+
+    kind: AlertKind
+    column: str
+    statistic: str
+    score: Number = Field(description="null where the statistic is undefined.")
+    error_bound: Number
+    threshold: ThresholdView
+    p_value: Number
+    e_value: Number
+    evidence: Number
+    n_reference: int
+    n_live: int
+    status: Status
+    change: ChangeView
+    binning: str
+    note: str
+
+
+class VerdictView(View):
+    """What the judge made of the findings of one kind."""
+
+    kind: AlertKind
+    status: Status
+    reason: VerdictReason
+    evidence: Number
+    limit: ThresholdView
+    columns: tuple[str, ...]
+    text: str
+
+
+class WindowView(View):
+    """A window: event times ``start <= t < end`` of one model version."""
+
+    model_version: str
+    segment: str
+    start: datetime
+    end: datetime
+    stage: WindowStage
+    status: Status
+    rows: int
+    labels: int
+    judged_at: datetime | None
+
+
+class DriftWindowView(WindowView):
+    """A window with everything that was found in it."""
+
+    findings: tuple[FindingView, ...]
+    verdicts: tuple[VerdictView, ...]
+
+
+class PerformanceWindowView(WindowView):
+    """A window with the model's realized quality in it."""
+
+    label_coverage_ratio: Number = Field(description="Labels by rows; null without rows.")
+    performance: dict[str, Number]
+    reference: dict[str, Number] = Field(description="The same measures when the baseline was fitted.")
+
+
+class DriftView(View):
+    """Windows of a model, newest first."""
+
+    model: str
+    windows: tuple[DriftWindowView, ...]
+
+
+class PerformanceView(View):
+    """Windows of a model, newest first."""
+
+    model: str
+    windows: tuple[PerformanceWindowView, ...]
+
+
+class AlertView(View):
+    """A verdict with a life."""
+
+    alert_id: str
+    model: str
+    model_version: str
+    kind: AlertKind
+    state: AlertState
+    started: datetime
+    ended: datetime | None
+    columns: tuple[str, ...]
+    evidence: Number
+    reason: str
+
+
+class RetrainStepView(View):
+    """One line of an episode's history."""
+
+    at: datetime
+    state: RetrainState
+    note: str
+
+
+class RetrainView(View):
+    """A request to retrain and what came of it."""
+
+    retrain_id: str
+    model: str
+    model_version: str
+    state: RetrainState
+    triggered: datetime
+    until: datetime
+    reason: str
+    alert_ids: tuple[str, ...]
+    history: tuple[RetrainStepView, ...]
+    new_version: str | None
+
+
+class ModelView(View):
+    """A model at a glance."""
+
+    model: str
+    versions: tuple[str, ...]
+    current_version: str
+    status: Status | None = Field(description="Of the latest window; null before there is one.")
+    watermark: datetime | None = Field(description="How far the stream has come, in event time.")
+    latest_window: WindowView | None
+    firing_alerts: int
+    retrain: RetrainView | None = Field(description="The latest episode.")
+    outstanding_predictions: int = Field(description="Predictions that wait for their label.")
+    waiting_labels: int = Field(description="Labels that wait for their prediction.")
+    pending_rows: int = Field(description="Rows of all models that are durable and not yet counted.")
+
+
+class RegisteredView(View):
+    """A baseline that is registered."""
+
+    model: str
+    model_version: str
+    registered_at: datetime
+
+
+__all__ = [
+    "AlertView",
+    "ChangeView",
+    "DriftView",
+    "DriftWindowView",
+    "FindingView",
+    "ModelView",
+    "PerformanceView",
+    "PerformanceWindowView",
+    "RegisteredView",
+    "RetrainStepView",
+    "RetrainView",
+    "ThresholdView",
+    "VerdictView",
+    "WindowView",
+]
