@@ -56,6 +56,10 @@ format: $(READY) ## rewrite the code in the project's style
 	@$(BIN)/ruff check --quiet --fix-only .
 	@$(BIN)/ruff format --quiet .
 
+.PHONY: docs
+docs: $(READY) ## write the documentation's tables of settings and metrics from the code
+	@$(BIN)/python docs/write_tables.py
+
 .PHONY: lock
 lock: $(READY) ## resolve the dependencies of pyproject.toml into requirements/*.lock (UPGRADE=1: newest of all)
 	@command -v uv >/dev/null || [ -x build/uv/bin/uv ] || \
