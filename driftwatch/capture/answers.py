@@ -32,25 +32,12 @@ class Acceptance:
         Events that were refused, each with its reason.
     prediction_ids
         Ids of the events that were taken, in their order.
-    waiting
-        Of labels: how many are about a prediction that has not arrived yet.
     """
 
     accepted: int
     duplicates: int = 0
     rejected: tuple[Rejection, ...] = ()
     prediction_ids: tuple[str, ...] = ()
-    waiting: int = 0
-
-    def __add__(self, other: Acceptance) -> Acceptance:
-        """The sum over two requests; the other's rejections keep the positions that they had there."""
-        return Acceptance(
-            accepted=self.accepted + other.accepted,
-            duplicates=self.duplicates + other.duplicates,
-            rejected=self.rejected + other.rejected,
-            prediction_ids=self.prediction_ids + other.prediction_ids,
-            waiting=self.waiting + other.waiting,
-        )
 
 
 def read_as(kind: Any, reply: Reply) -> Any:

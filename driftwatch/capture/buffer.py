@@ -7,6 +7,7 @@ copied any more.
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections import Counter, deque
@@ -17,10 +18,11 @@ from typing import Protocol
 
 from driftwatch.capture.events import Call
 from driftwatch.capture.lifetime import Lifetime
-from driftwatch.capture.prediction_ids import random_origin
+from driftwatch.capture.prediction_ids import ROWS_APART, random_origin
 
-_LOOK_SECONDS = 0.002
 _SHORTEST_PAUSE_SECONDS = 0.1
+# A call of one row up to this size needs no account of its bytes: the bound on events bounds them.
+_SMALL_BYTES = 2_048
 
 
 class Dropped(StrEnum):
@@ -45,7 +47,7 @@ class BufferLimits:
     events
         Rows that are held at most, those on their way included.
     size_bytes
-        Copied bytes that are held at most, about.
+        Copied bytes that are held at most, about, in calls of several rows or of very wide ones.
     batch_events
         Rows that go out in one request at most.
     linger_seconds
@@ -83,6 +85,9 @@ Deliver = Callable[[list[Call], Waiting], None]
 class Buffer:
     """Holds calls until ``deliver`` has had them, in their order.
 
+    Holding a call of one row takes no lock, so that a caller never waits for the background thread: several threads
+    together can exceed the bound by a row each.
+
     Parameters
     ----------
     deliver
@@ -104,60 +109,38 @@ class Buffer:
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._hurry = threading.Event()
-        self._calls: deque[Call] = deque()
-        self._dropped: Counter[Dropped] = Counter()
-        self._held_events = 0
+        self._calls: deque[Call | threading.Event] = deque()
+        self._sending = 0
+        self._more_events = 0
         self._held_bytes = 0
-        self._put_calls = 0
-        self._done_calls = 0
-        self._next_number = random_origin()
+        self._dropped: Counter[Dropped] = Counter()
         self._thread: threading.Thread | None = None
+        self._asleep = False
         self._closed = False
         self._give_up_at = float("inf")
+        self.numbers = itertools.count(random_origin(), ROWS_APART)
+        """Gives each call the number of its first row; safe to use from several threads."""
 
     def room(self) -> int:
-        """How many more events would be held now: what is beyond it need not be copied."""
-        return 0 if self._held_bytes >= self.limits.size_bytes else self.limits.events - self._held_events
+        """How many more events would be held now: what is beyond it need not be copied. At most 0 when full."""
+        if self._held_bytes >= self.limits.size_bytes:
+            return 0
+        return self.limits.events - len(self._calls) - self._sending - self._more_events
 
-    def put(self, call: Call, first: int | None = None, reason: Dropped = Dropped.BUFFER_FULL) -> None:
-        """Number the call's rows and hold it, if there is room. Waits for nothing but a short lock.
+    def put(self, call: Call, reason: Dropped = Dropped.BUFFER_FULL) -> None:
+        """Hold the call, if there is room. ``reason`` is why rows of it were not copied.
 
-        ``first`` is given where the rows have their numbers already, from the other method's call; then what
-        is lost is an addition to an event and no event, and is not counted. ``reason`` is why rows of this call
-        were not kept.
+        Of a call that is paired nothing is counted as dropped: it would only add to events of another call.
         """
-        kept = call.kept
-        start = wake = False
-        with self._lock:
-            if first is None:
-                call.first = self._next_number
-                self._next_number += call.count
-                lost = call.count - kept
-            else:
-                call.first = first
-                lost = 0
-            limits = self.limits
-            if self._closed:
-                lost, reason, kept = (call.count if first is None else 0), Dropped.CLOSED, 0
-            elif kept and (
-                self._held_events + kept > limits.events or self._held_bytes + call.size_bytes > limits.size_bytes
-            ):
-                lost, kept = (call.count if first is None else 0), 0
-            if lost:
-                self._dropped[reason] += lost
-            if kept:
-                wake = self._put_calls == self._done_calls or self._held_events + kept >= limits.batch_events
-                self._calls.append(call)
-                self._put_calls += 1
-                self._held_events += kept
-                self._held_bytes += call.size_bytes
-                start = self._thread is None
-                if start:
-                    self._thread = threading.Thread(target=self._run, name="driftwatch-capture", daemon=True)
-        if start:
+        calls = self._calls
+        if call.kept == call.count == 1 and call.size_bytes <= _SMALL_BYTES and not self._closed and self.room() > 0:
+            calls.append(call)
+        elif not self._hold_large(call, reason):
+            return
+        if self._asleep or len(calls) >= self.limits.batch_events:
+            self._wake_up()
+        if self._thread is None:
             self._start()
-        elif wake and not self._wake.is_set():
-            self._wake.set()
 
     def drop(self, reason: Dropped, count: int) -> None:
         """Count events that will not be sent."""
@@ -173,19 +156,19 @@ class Buffer:
     @property
     def holds_calls(self) -> bool:
         """Whether something still waits to be sent."""
-        return self._done_calls < self._put_calls
+        return self._thread is not None and bool(self._calls or self._sending)
 
     def flush(self, timeout_seconds: float) -> bool:
         """Send now what is held; true if nothing of it is left when the time is over."""
-        deadline = time.monotonic() + timeout_seconds
-        with self._lock:
-            wanted = self._put_calls
-        if self._done_calls < wanted:
-            self.hurry()
-            while self._done_calls < wanted and time.monotonic() < deadline:
-                time.sleep(_LOOK_SECONDS)
+        if not self.holds_calls:
+            return not self._calls
+        done = threading.Event()
+        self._calls.append(done)
+        self.hurry()
+        try:
+            return done.wait(timeout_seconds)
+        finally:
             self._hurry.clear()
-        return self._done_calls >= wanted
 
     def hurry(self) -> None:
         """Linger and pause no more, until a flush is over."""
@@ -198,11 +181,13 @@ class Buffer:
             self._closed = True
             self._give_up_at = time.monotonic() + timeout_seconds
         sent = self.flush(timeout_seconds)
-        with self._lock:
-            left = list(self._calls)
-            self._calls.clear()
-            self._dropped[Dropped.CLOSED] += sum(call.kept for call in left)
-            self._let_go(left)
+        left: list[Call] = []
+        while self._calls:
+            call = self._calls.popleft()
+            if isinstance(call, Call):
+                left.append(call)
+        self.drop(Dropped.CLOSED, sum(call.kept for call in left))
+        self._let_go(left)
         self._wake.set()
         return sent
 
@@ -219,50 +204,114 @@ class Buffer:
             time.sleep(min(seconds, _SHORTEST_PAUSE_SECONDS))
         return time.monotonic() < self._give_up_at
 
+    def _hold_large(self, call: Call, reason: Dropped) -> bool:
+        kept = call.kept
+        with self._lock:
+            lost = call.count - kept
+            if self._closed:
+                lost, reason = call.count, Dropped.CLOSED
+            elif kept and (kept > self.room() or self._held_bytes + call.size_bytes > self.limits.size_bytes):
+                lost, reason = call.count, Dropped.BUFFER_FULL
+            if lost and not call.paired:
+                self._dropped[reason] += lost
+            if lost == call.count:
+                return False
+            self._more_events += kept - 1
+            self._held_bytes += call.size_bytes
+            call.accounted = True
+            self._calls.append(call)
+            return True
+
+    def _let_go(self, calls: list[Call]) -> None:
+        with self._lock:
+            for call in calls:
+                if call.accounted:
+                    self._more_events -= call.kept - 1
+                    self._held_bytes -= call.size_bytes
+
+    def _wake_up(self) -> None:
+        if not self._wake.is_set():
+            self._wake.set()
+
     def _start(self) -> None:
-        thread = self._thread
-        if thread is not None:
-            self._lifetime.watch_exit()
-            try:
-                thread.start()
-            except RuntimeError:  # No more threads, or the interpreter is ending: the next call tries again.
-                self._thread = None
+        with self._lock:
+            if self._thread is not None:
+                return
+            thread = self._thread = threading.Thread(target=self._run, name="driftwatch-capture", daemon=True)
+        self._lifetime.watch_exit()
+        try:
+            thread.start()
+        except RuntimeError:  # No more threads, or the interpreter is ending: the next call tries again.
+            self._thread = None
 
     def _run(self) -> None:
-        while batch := self._next_batch():
+        while self._wait():
+            batch = self._next_batch()
+            if not batch:
+                continue
             try:
                 self._deliver(batch, self)
             except Exception:  # noqa: BLE001 - a defect in here must not end the thread, and is seen in the counts
                 self.drop(Dropped.UNREADABLE, sum(call.kept for call in batch))
-            with self._lock:
-                self._let_go(batch)
+            self._let_go(batch)
+            self._sending = 0
+            del batch
 
-    def _let_go(self, calls: list[Call]) -> None:
-        self._held_events -= sum(call.kept for call in calls)
-        self._held_bytes -= sum(call.size_bytes for call in calls)
-        self._done_calls += len(calls)
-
-    def _next_batch(self) -> list[Call]:
-        """Wait for calls and take a request's worth; nothing after a long silence, when the thread ends."""
-        if not self._calls and not self._closed:
+    def _wait(self) -> bool:
+        """Wait for calls, and for others to share their request; false after a long silence, when the thread ends."""
+        while not self._calls:
             self._wake.clear()
-            if not self._calls:
-                self._wake.wait(self.limits.idle_seconds)
+            self._asleep = True
+            if self._calls or self._closed or not self._wake.wait(self.limits.idle_seconds):
+                break
+        self._asleep = False
+        if not self._calls and not self._stays():
+            return False
         until = time.monotonic() + self.limits.linger_seconds
-        while self._calls and self._held_events < self.limits.batch_events and not self._hurry.is_set():
+        while self.limits.events - self.room() < self.limits.batch_events and not self._hurry.is_set():
             left = until - time.monotonic()
             if left <= 0:
                 break
             self._wake.clear()
             self._wake.wait(left)
+        return True
+
+    def _stays(self) -> bool:
+        """End, unless a call came at this very moment and has seen the thread still there."""
+        self._thread = None
+        if not self._calls:
+            return False
+        with self._lock:
+            if self._has_thread():
+                return False
+            self._thread = threading.current_thread()
+            return True
+
+    def _has_thread(self) -> bool:
+        return self._thread is not None
+
+    def _next_batch(self) -> list[Call]:
+        """Take a request's worth, up to the end of a flush."""
         batch: list[Call] = []
         rows = 0
-        with self._lock:
-            while self._calls and (not batch or rows + self._calls[0].kept <= self.limits.batch_events):
-                batch.append(self._calls.popleft())
-                rows += batch[-1].kept
-            if not batch:
-                self._thread = None
+        while True:
+            # Counted before it is taken, so that at no moment it seems to be gone.
+            self._sending = len(batch) + 1
+            try:
+                call = self._calls.popleft()
+            except IndexError:
+                break
+            if isinstance(call, threading.Event):
+                if not batch:
+                    call.set()
+                    continue
+            elif not batch or rows + call.kept <= self.limits.batch_events:
+                batch.append(call)
+                rows += call.kept
+                continue
+            self._calls.appendleft(call)
+            break
+        self._sending = len(batch)
         return batch
 
 

@@ -138,7 +138,8 @@ class Client:
         Returns
         -------
         Acceptance
-            With the ids of the events that were taken. One bad event does not keep the others out.
+            With the ids of the events that were taken, and those that were refused: one bad event does not keep the
+            others out. Where all of them are bad, it is ``ServiceRejected``.
         """
         return self._post(model, "predictions", [outgoing_prediction(event) for event in events])
 
@@ -217,9 +218,12 @@ class Client:
         start: Moment | None = None,
         end: Moment | None = None,
         segment: str | None = None,
+        model_version: str | None = None,
+        limit: int | None = None,
     ) -> Document:
         """What was found in the model's latest window, or in those that begin in ``start <= time < end``."""
-        return self._window_document(model, "drift", start, end, segment)
+        asked = _window_query(start, end, segment, model_version, limit)
+        return self._document(f"{model_path(model)}/drift{asked}")
 
     def performance(
         self,
@@ -228,9 +232,12 @@ class Client:
         start: Moment | None = None,
         end: Moment | None = None,
         segment: str | None = None,
+        model_version: str | None = None,
+        limit: int | None = None,
     ) -> Document:
         """The model's realized quality, in the latest window or in those that begin in ``start <= time < end``."""
-        return self._window_document(model, "performance", start, end, segment)
+        asked = _window_query(start, end, segment, model_version, limit)
+        return self._document(f"{model_path(model)}/performance{asked}")
 
     def alerts(self) -> list[Alert]:
         """Alerts of all models, newest first."""
@@ -272,12 +279,8 @@ class Client:
         answer: Acceptance = read_as(Acceptance, reply)
         return answer
 
-    def _window_document(
-        self, model: str, what: str, start: Moment | None, end: Moment | None, segment: str | None
-    ) -> Document:
-        asked = query({"from": rfc_3339(start), "to": rfc_3339(end), "segment": segment})
-        reply = self._transport.request("GET", f"{model_path(model)}/{what}{asked}")
-        document: Document = read_as(dict[str, Any], reply)
+    def _document(self, address: str) -> Document:
+        document: Document = read_as(dict[str, Any], self._transport.request("GET", address))
         return document
 
     def _download(self, address: str, path: Path) -> Path:
@@ -290,6 +293,20 @@ class Client:
             with suppress(FileNotFoundError):
                 beside.unlink()
         return path
+
+
+def _window_query(
+    start: Moment | None, end: Moment | None, segment: str | None, model_version: str | None, limit: int | None
+) -> str:
+    return query(
+        {
+            "from": rfc_3339(start),
+            "to": rfc_3339(end),
+            "segment": segment,
+            "model_version": model_version,
+            "limit": None if limit is None else str(limit),
+        }
+    )
 
 
 __all__ = ["Client"]

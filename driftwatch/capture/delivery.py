@@ -66,7 +66,8 @@ class Delivery:
                     return
                 if error.status != 404:
                     waiting.drop(Dropped.REJECTED, len(events))
-                    self._warn(f"the service refused {len(events)} predictions (status {error.status})")
+                    at_fault = f"; at fault: {error.field}" if error.field else ""
+                    self._warn(f"the service refused {len(events)} predictions (status {error.status}{at_fault})")
                     return
                 asked, reason = None, error.detail
             self._warn(f"predictions wait to be sent: {reason}")

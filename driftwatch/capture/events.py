@@ -60,10 +60,11 @@ class Call:
     """One recorded call. ``count`` rows were predicted; the first ``kept`` of them were copied.
 
     ``first`` is the number of the first row, from which its id follows. ``paired`` says that the other method had
-    been called on the same rows: both make one event a row.
+    been called on the same rows: both make one event a row. ``accounted`` belongs to the buffer.
     """
 
     __slots__ = (
+        "accounted",
         "answer",
         "count",
         "first",
@@ -86,7 +87,9 @@ class Call:
         count: int,
         kept: int,
         time_ns: int,
+        first: int,
         given: Given,
+        size_bytes: int,
     ) -> None:
         self.target = target
         self.answer = answer
@@ -95,10 +98,11 @@ class Call:
         self.count = count
         self.kept = kept
         self.time_ns = time_ns
+        self.first = first
         self.given = given
-        self.first = 0
+        self.size_bytes = size_bytes
         self.paired = False
-        self.size_bytes = 0 if rows is None or result is None else rows.size_bytes + result.size_bytes
+        self.accounted = False
 
     def prediction_ids(self) -> tuple[str, ...]:
         """The ids of all rows, also of those that were not kept."""

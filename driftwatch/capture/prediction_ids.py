@@ -7,6 +7,8 @@ import os
 _RANDOM_BITS = 74
 _RANDOM_MASK = (1 << _RANDOM_BITS) - 1
 _LOW_BITS = 62
+ROWS_APART = 2**24
+"""The numbers of two calls in a row lie this far apart: each of their rows has one of its own."""
 _LOW_MASK = (1 << _LOW_BITS) - 1
 
 
@@ -46,4 +48,4 @@ def prediction_ids(time_ns: int, first: int, count: int) -> tuple[str, ...]:
     return tuple(made)
 
 
-__all__ = ["prediction_ids", "random_origin"]
+__all__ = ["ROWS_APART", "prediction_ids", "random_origin"]

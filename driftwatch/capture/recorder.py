@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from contextvars import ContextVar, Token
 from functools import update_wrapper
 from time import time_ns
@@ -64,13 +65,18 @@ class Recorder:
 
     def recorded(self, name: str, answer: Answer) -> Callable[..., Any]:
         """The model's method ``name``: same arguments, same result, same exceptions, and its rows are recorded."""
-        buffer = self.buffer
+        room_for = self.buffer.room
 
         def recorded_method(*args: Any, **kwargs: Any) -> Any:
             target = self.target
-            room = buffer.room()
-            # Before the model sees the rows: it may change them.
-            rows = _rows(args, kwargs, room) if room > 0 else None
+            room = room_for()
+            rows = None
+            if room > 0:
+                # Before the model sees the rows: it may change them.
+                try:
+                    rows = copied(args[0] if args else next(iter(kwargs.values())), room)
+                except Exception:  # noqa: BLE001 - rows of any library may fail in any way
+                    rows = None
             result = getattr(target.model, name)(*args, **kwargs)
             self._record(target, answer, rows, result, room)
             return result
@@ -99,57 +105,64 @@ class Recorder:
         return () if call is None else call.prediction_ids()
 
     def _record(self, target: Target, answer: Answer, rows: Rows | None, result: Any, room: int) -> None:
-        count = 1
         try:
-            if not isinstance(result, _SINGLE) and hasattr(result, "__len__") and getattr(result, "ndim", 1) != 0:
-                count = len(result)
+            answers = None if rows is None else copied(result, room)
+            if rows is None or answers is None:
+                self._lose(target, answer, result, Dropped.UNREADABLE if room > 0 else Dropped.BUFFER_FULL)
+                return
             request = self._request.get()
             given = NOTHING_GIVEN if request is None else request.given
-            lost = Dropped.BUFFER_FULL
-            answers: Rows | None = None
-            if rows is not None:
-                try:
-                    answers = copied(result, room)
-                except Exception:  # noqa: BLE001 - a result of any library may fail in any way
-                    rows = None
-            if rows is None and room > 0:
-                lost = Dropped.UNREADABLE
-            kept = 0 if rows is None else min(count, room)
-            call = Call(target, answer, rows, answers, count, kept, time_ns(), given)
-            first = self._numbered_before(call)
-            self.buffer.put(call, first, lost)
+            count = answers.total
+            call = Call(
+                target,
+                answer,
+                rows,
+                answers,
+                count,
+                count if count < room else room,
+                time_ns(),
+                next(self.buffer.numbers),
+                given,
+                rows.size_bytes + answers.size_bytes,
+            )
+            last = self._last.get()
+            if last is not None and last.answer is not answer:
+                _join(call, last)
+            self.buffer.put(call)
             self._last.set(call)
             if request is not None:
                 request.call = call
         except Exception:  # noqa: BLE001 - whatever goes wrong in here is not the caller's concern
-            self._last.set(None)
-            self.buffer.drop(Dropped.UNREADABLE, count)
+            self._lose(target, answer, result, Dropped.UNREADABLE)
 
-    def _numbered_before(self, call: Call) -> int | None:
-        """The number of these rows, if the other method was called on them just now: they are one event each."""
-        last = self._last.get()
-        if (
-            last is None
-            or last.answer is call.answer
-            or last.paired
-            or last.count != call.count
-            or call.rows is None
-            or last.rows is None
-            or call.time_ns - last.time_ns > _SAME_ROWS_NS
-            or not last.rows.same_as(call.rows)
-        ):
-            return None
+    def _lose(self, target: Target, answer: Answer, result: Any, reason: Dropped) -> None:
+        """Count the rows of a call that cannot be kept; they have ids, but no event."""
+        count = 1
+        with suppress(Exception):
+            if not isinstance(result, _SINGLE):
+                count = len(result)
+        request = self._request.get()
+        given = NOTHING_GIVEN if request is None else request.given
+        call = Call(target, answer, None, None, count, 0, time_ns(), next(self.buffer.numbers), given, 0)
+        self.buffer.put(call, reason)
+        self._last.set(call)
+        if request is not None:
+            request.call = call
+
+
+def _join(call: Call, last: Call) -> None:
+    """Give the rows of a call their ids again, if the other method was called on them just now."""
+    if (
+        not last.paired
+        and last.count == call.count
+        and call.rows is not None
+        and last.rows is not None
+        and call.time_ns - last.time_ns <= _SAME_ROWS_NS
+        and last.rows.same_as(call.rows)
+    ):
         call.time_ns = last.time_ns
+        call.first = last.first
         call.paired = True
-        return last.first
-
-
-def _rows(args: tuple[Any, ...], kwargs: dict[str, Any], room: int) -> Rows | None:
-    """The rows are the first argument, or the first that was given by name; none if they cannot be read."""
-    try:
-        return copied(args[0] if args else next(iter(kwargs.values())), room)
-    except Exception:  # noqa: BLE001 - rows of any library may fail in any way
-        return None
 
 
 def _each(values: Any) -> tuple[Any, ...]:

@@ -20,9 +20,10 @@ class UnreadableRows(Exception):
 
 
 class Rows(Protocol):
-    """Copied rows. ``size_bytes`` is about what they hold in memory."""
+    """Copied rows: about ``size_bytes`` in memory, the first of ``total`` rows."""
 
     size_bytes: int
+    total: int
 
     def features(self, names: Sequence[str] | None, count: int) -> list[Features]:
         """One mapping a row, of ``count`` rows; ``names`` are the model's columns, where they are known.
@@ -46,13 +47,14 @@ class Rows(Protocol):
 class ArrayRows:
     """A NumPy array, as its bytes: lighter and quicker than a copy."""
 
-    __slots__ = ("data", "dtype", "shape", "size_bytes")
+    __slots__ = ("data", "dtype", "shape", "size_bytes", "total")
 
-    def __init__(self, data: bytes, dtype: Any, shape: tuple[int, ...]) -> None:
+    def __init__(self, data: bytes, dtype: Any, shape: tuple[int, ...], total: int) -> None:
         self.data = data
         self.dtype = dtype
         self.shape = shape
         self.size_bytes = len(data)
+        self.total = total
 
     def features(self, names: Sequence[str] | None, count: int) -> list[Features]:
         """See :class:`Rows`."""
@@ -72,11 +74,12 @@ class ArrayRows:
 class FrameRows:
     """A data frame of pandas or Polars, or an Arrow table; ``columns`` reads it as names and lists."""
 
-    __slots__ = ("columns", "frame", "size_bytes")
+    __slots__ = ("columns", "frame", "size_bytes", "total")
 
-    def __init__(self, frame: Any, columns: Callable[[Any], dict[str, list[JsonValue]]]) -> None:
+    def __init__(self, frame: Any, columns: Callable[[Any], dict[str, list[JsonValue]]], total: int) -> None:
         self.frame = frame
         self.columns = columns
+        self.total = total
         self.size_bytes = 16 * len(frame) * len(frame.columns)
 
     def features(self, names: Sequence[str] | None, count: int) -> list[Features]:
@@ -96,10 +99,11 @@ class FrameRows:
 class ColumnRows:
     """A mapping of column names to lists or arrays."""
 
-    __slots__ = ("columns", "size_bytes")
+    __slots__ = ("columns", "size_bytes", "total")
 
     def __init__(self, columns: dict[str, Rows]) -> None:
         self.columns = columns
+        self.total = max(column.total for column in columns.values())
         self.size_bytes = sum(column.size_bytes for column in columns.values())
 
     def features(self, names: Sequence[str] | None, count: int) -> list[Features]:
@@ -122,10 +126,11 @@ class ColumnRows:
 class ListRows:
     """Plain Python: a list whose rows are mappings, sequences or single values."""
 
-    __slots__ = ("rows", "size_bytes")
+    __slots__ = ("rows", "size_bytes", "total")
 
-    def __init__(self, rows: list[Any]) -> None:
+    def __init__(self, rows: list[Any], total: int) -> None:
         self.rows = rows
+        self.total = total
         width = len(rows[0]) if rows and isinstance(rows[0], dict | list) else 1
         self.size_bytes = 32 * len(rows) * width
 
@@ -204,7 +209,7 @@ def _copier_for(kind: type) -> Callable[[Any, int], Rows]:  # noqa: PLR0911 - on
 
 
 def _copied_value(data: Any, most: int) -> Rows:
-    return ListRows([data])
+    return ListRows([data], 1)
 
 
 def _refused(data: Any, most: int) -> Rows:
@@ -214,16 +219,17 @@ def _refused(data: Any, most: int) -> Rows:
 def _copied_array(data: Any, most: int) -> Rows:
     shape = data.shape
     if not shape:
-        return ListRows([data.item()])
-    if shape[0] > most:
+        return ListRows([data.item()], 1)
+    total = shape[0]
+    if total > most:
         data = data[:most]
         shape = data.shape
     dtype = data.dtype
     if dtype.kind in "OV":
         if dtype.names is not None:
             return ColumnRows({name: _copied_array(data[name], most) for name in dtype.names})
-        return ListRows(data.tolist())
-    return ArrayRows(data.tobytes(), dtype, shape)
+        return ListRows(data.tolist(), total)
+    return ArrayRows(data.tobytes(), dtype, shape, total)
 
 
 def _copied_as_array(data: Any, most: int) -> Rows:
@@ -237,31 +243,33 @@ def _copied_tensor(data: Any, most: int) -> Rows:
 
 
 def _copied_pandas(data: Any, most: int) -> Rows:
-    if len(data) > most:
+    total = len(data)
+    if total > most:
         data = data.iloc[:most]
     if not hasattr(data, "columns"):
         data = data.to_frame()
-    return FrameRows(data.copy(), _pandas_columns)
+    return FrameRows(data.copy(), _pandas_columns, total)
 
 
 def _copied_polars(data: Any, most: int) -> Rows:
-    if len(data) > most:
+    total = len(data)
+    if total > most:
         data = data.head(most)
-    return FrameRows(data.clone() if hasattr(data, "columns") else data.to_frame(), _polars_columns)
+    return FrameRows(data.clone() if hasattr(data, "columns") else data.to_frame(), _polars_columns, total)
 
 
 def _copied_arrow(data: Any, most: int) -> Rows:
-    return FrameRows(data.slice(0, most), _arrow_columns)
+    return FrameRows(data.slice(0, most), _arrow_columns, len(data))
 
 
 def _copied_mapping(data: Any, most: int) -> Rows:
     if data and all(hasattr(value, "__len__") and not isinstance(value, str | bytes) for value in data.values()):
         return ColumnRows({str(name): copied(value, most) for name, value in data.items()})
-    return ListRows([dict(data)])
+    return ListRows([dict(data)], 1)
 
 
 def _copied_list(data: Any, most: int) -> Rows:
-    return ListRows([_copied_row(row) for row in data[:most]])
+    return ListRows([_copied_row(row) for row in data[:most]], len(data))
 
 
 def _copied_row(row: Any) -> Any:
