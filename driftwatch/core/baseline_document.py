@@ -45,7 +45,10 @@ def written_baseline(baseline: Baseline) -> str:
         "columns": [_written_column(column) for column in baseline.columns.values()],
         "performance": _written_performance(baseline.performance),
         "natural": {
-            "distances": {str(duration): found for duration, found in baseline.natural.distances.items()},
+            "distances": {
+                str(duration): {name: dict(sorted(found.items())) for name, found in sorted(columns.items())}
+                for duration, columns in baseline.natural.distances.items()
+            },
             "loss": {str(duration): loss for duration, loss in baseline.natural.loss.items()},
         },
         "notices": list(baseline.notices),

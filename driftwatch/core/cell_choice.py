@@ -83,13 +83,14 @@ def numeric_cells(distinct: ValueCounts) -> NumericCells:
         ranks = -(-n_rows * np.arange(1, QUANTILE_CELLS) // QUANTILE_CELLS)
         found, spanned = np.unique(np.searchsorted(cumulative, ranks), return_counts=True)
         ends, alone = values[found], values[found[spanned > 1]]
-    edges = np.unique(np.concatenate([ends, np.nextafter(alone, -np.inf), _range_ends(values)]))
+    edges = np.unique(np.concatenate([ends, _just_below(alone), _just_below(values[:1]), values[-1:]]))
     # Below the smallest float there is no number: its edge would be infinite, and its open cell is empty anyway.
     return NumericCells(edges[np.isfinite(edges)] + 0.0)
 
 
-def _range_ends(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.array([np.nextafter(values[0], -np.inf), values[-1]])
+def _just_below(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    with np.errstate(over="ignore"):
+        return np.nextafter(values, -np.inf)
 
 
 def counts_over(cells: NumericCells, distinct: ValueCounts) -> NDArray[np.int64]:

@@ -31,7 +31,7 @@ from driftwatch.errors import ReferenceDataError
 
 def fitted_baseline(reference: Any, evaluation: Any, options: FitOptions) -> Baseline:
     """Fit a baseline; see `driftwatch.core.baseline.Baseline.fit` for the parameters and errors."""
-    existing = column_names(reference)
+    existing = column_names(reference, error=ReferenceDataError)
     check_options(options, existing)
     raw = table_from(reference, [name for name in existing if name not in options.ignore], error=ReferenceDataError)
     if raw.n_rows == 0:
@@ -117,7 +117,7 @@ def _evaluation_columns(evaluation: Any, options: FitOptions) -> RawTable | None
             field="evaluation",
             remedy="Name both columns.",
         )
-    existing = column_names(evaluation)
+    existing = column_names(evaluation, error=ReferenceDataError)
     for name in (options.label, options.prediction):
         if name not in existing:
             raise missing_column(name, existing, ReferenceDataError, of="the evaluation")

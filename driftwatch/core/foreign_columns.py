@@ -117,7 +117,8 @@ def _from_pandas(series: Any) -> RawColumn:
     if kind == "m":
         return _from_numpy(series.to_numpy(dtype="timedelta64[us]", na_value=np.timedelta64("NaT")))
     if kind == "b":
-        codes = series.to_numpy(dtype="float64", na_value=MISSING_CODE).astype(np.int32)
+        values = series.to_numpy(dtype="float64", na_value=math.nan)
+        codes = np.where(np.isnan(values), MISSING_CODE, values == 1.0).astype(np.int32)
         return RawColumn(RawKind.BOOLEAN, Names(codes, BOOLEAN_NAMES))
     if kind in "iuf":
         numbers = Numbers(series.to_numpy(dtype="float64", na_value=math.nan))
@@ -258,7 +259,7 @@ def _number(value: Any) -> float:
     try:
         return float(value)
     except OverflowError:
-        return math.copysign(math.inf, value)
+        return math.inf if value > 0 else -math.inf
 
 
 def _microseconds(value: Any) -> float:

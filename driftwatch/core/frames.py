@@ -37,15 +37,15 @@ class RawTable:
     n_rows: int
 
 
-def column_names(data: Any) -> list[str]:
+def column_names(data: Any, *, error: type[InputError] = EventError) -> list[str]:
     """The names of a frame's columns, in its order.
 
     Raises
     ------
     InputError
-        If ``data`` is nothing that columns can be read from.
+        Of the type ``error``: if ``data`` is nothing that columns can be read from.
     """
-    return [str(name) for name in _columns_of(data, InputError)]
+    return [str(name) for name in _columns_of(data, error)]
 
 
 def table_from(data: Any, columns: Collection[str] | None = None, *, error: type[InputError] = EventError) -> RawTable:

@@ -226,15 +226,11 @@ class Moments:
             raise ValueError("moments need a finite centre, a positive scale and a count")
         if count == 0:
             return cls(centre, scale)
-        return cls(
-            centre,
-            scale,
-            count,
-            decoded_units(document["total"]),
-            decoded_units(document["total_squares"]),
-            float(document["minimum"]),
-            float(document["maximum"]),
-        )
+        minimum, maximum = float(document["minimum"]), float(document["maximum"])
+        if not minimum <= maximum:
+            raise ValueError("a minimum is above its maximum")
+        total, total_squares = decoded_units(document["total"]), decoded_units(document["total_squares"])
+        return cls(centre, scale, count, total, total_squares, minimum, maximum)
 
 
 def encoded_units(total: int) -> list[str | int]:

@@ -19,7 +19,7 @@ from driftwatch.core.moments import Moments
 
 _MAGIC = b"DWP1"
 _WIDTHS: dict[int, np.dtype[Any]] = {1: np.dtype("<u1"), 2: np.dtype("<u2"), 4: np.dtype("<u4"), 8: np.dtype("<i8")}
-_LARGEST_PROFILE_BYTES = 1 << 28
+_LARGEST_PROFILE_BYTES = 1 << 25
 
 EncodedMoments = tuple[int, int, int, float, float]
 """Count, total, total of squares, minimum, maximum; centre and scale are the baseline's."""

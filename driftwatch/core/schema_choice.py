@@ -32,7 +32,7 @@ LONGEST_NAME = 200
 _ID_ROWS = 50
 """In fewer rows, different values everywhere do not make an identifier."""
 
-_ID_NAME = re.compile(r"(?:^|[_ .-])(?:id|uuid|guid|key|index|rownames?)$|^unnamed: \d+$|[a-z]I[dD]$", re.IGNORECASE)
+_ID_NAME = re.compile(r"(?i:(?:^|[_ .-])(?:id|uuid|guid|key|index|rownames?)$|^unnamed: \d+$)|[a-z]I[dD]$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

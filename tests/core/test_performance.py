@@ -1,0 +1,189 @@
+"""Measures of quality and the sums that they come from."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn import metrics
+
+from driftwatch.core.performance import PerformanceSums
+from driftwatch.core.records import Task
+from driftwatch.core.table import Names, Numbers
+
+finite = st.floats(allow_nan=False, allow_infinity=False)
+moderate = st.floats(-1e6, 1e6)
+pairs_of_numbers = st.lists(st.tuples(moderate, moderate), min_size=1, max_size=40)
+classes = ("a", "b", "c")
+pairs_of_names = st.lists(st.tuples(st.sampled_from(classes), st.sampled_from(classes)), min_size=1, max_size=40)
+
+
+def regression(prediction, label):
+    return PerformanceSums.of(
+        Task.REGRESSION, (), Numbers(np.array(prediction, dtype=float)), Numbers(np.array(label, dtype=float))
+    )
+
+
+def classification(prediction, label, names=classes, task=Task.MULTICLASS):
+    return PerformanceSums.of(task, names, Names.of(prediction), Names.of(label))
+
+
+@given(pairs_of_numbers)
+def test_regression_measures_equal_those_of_scikit_learn(pairs):
+    prediction, label = (np.array(column) for column in zip(*pairs, strict=True))
+    measures = regression(prediction, label).measures()
+    assert measures["mae"].value == pytest.approx(metrics.mean_absolute_error(label, prediction), rel=1e-12, abs=1e-300)
+    assert measures["rmse"].value == pytest.approx(
+        metrics.root_mean_squared_error(label, prediction), rel=1e-12, abs=1e-150
+    )
+    assert measures["bias"].value == pytest.approx(np.mean(prediction - label), rel=1e-9, abs=1e-9)
+    spread = np.ptp(label)
+    if len(pairs) > 1 and (spread == 0 or spread > 1e-3):
+        assert measures["r2"].value == pytest.approx(metrics.r2_score(label, prediction), rel=1e-6, abs=1e-6)
+
+
+@given(pairs_of_names)
+def test_classification_measures_equal_those_of_scikit_learn(pairs):
+    prediction, label = (list(column) for column in zip(*pairs, strict=True))
+    measures = classification(prediction, label).measures()
+    assert measures["accuracy"].value == pytest.approx(metrics.accuracy_score(label, prediction))
+    assert measures["error_rate"].value == pytest.approx(1 - metrics.accuracy_score(label, prediction))
+    macro = metrics.f1_score(label, prediction, average="macro", zero_division=0.0)
+    assert measures["macro_f1"].value == pytest.approx(macro)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=40))
+def test_binary_measures_are_of_the_last_class(pairs):
+    prediction, label = (["yes" if value else "no" for value in column] for column in zip(*pairs, strict=True))
+    measures = classification(prediction, label, ("no", "yes"), Task.BINARY).measures()
+    expected = metrics.precision_recall_fscore_support(
+        label, prediction, average="binary", pos_label="yes", zero_division=0.0
+    )
+    assert [measures[name].value for name in ("precision", "recall", "f1")] == pytest.approx(expected[:3])
+
+
+def test_the_loss_of_regression_is_the_mean_absolute_error_with_its_standard_error():
+    loss = regression([1.0, 2.0, 6.0], [2.0, 2.0, 4.0]).loss()
+    errors = np.array([1.0, 0.0, 2.0])
+    assert (loss.value, loss.n) == (1.0, 3)
+    assert loss.standard_error == pytest.approx(errors.std(ddof=1) / math.sqrt(3), rel=1e-15)
+
+
+def test_the_loss_of_classification_is_the_error_rate_with_its_standard_error():
+    loss = classification(["a", "b", "c", "c"], ["a", "b", "c", "a"]).loss()
+    wrong = np.array([0.0, 0.0, 0.0, 1.0])
+    assert (loss.value, loss.n) == (0.25, 4)
+    assert loss.standard_error == pytest.approx(wrong.std(ddof=1) / 2, rel=1e-15)
+
+
+def test_errors_far_from_zero_keep_their_spread():
+    label = np.full(4, 1e9)
+    loss = regression(label + [4, 7, 13, 16], label).loss()
+    assert loss.standard_error == pytest.approx(math.sqrt(30.0 / 4), rel=1e-15)
+
+
+@given(st.lists(st.lists(st.tuples(finite, finite), max_size=6), min_size=2, max_size=5), st.permutations(range(5)))
+def test_sums_merge_to_the_same_bits_in_any_order_and_grouping(parts, order):
+    every = [regression([p for p, _ in part], [y for _, y in part]) for part in parts]
+    at_once = regression([p for part in parts for p, _ in part], [y for part in parts for _, y in part])
+    merged = PerformanceSums.empty(Task.REGRESSION)
+    for index in order:
+        if index < len(every):
+            merged = every[index] + merged
+    assert merged == at_once
+
+
+@given(pairs_of_names, pairs_of_names)
+def test_a_row_can_be_taken_out_again(kept, removed):
+    first = classification([p for p, _ in kept], [y for _, y in kept])
+    second = classification([p for p, _ in removed], [y for _, y in removed])
+    assert (first + second) - second == first
+
+
+def test_more_rows_than_counted_cannot_be_taken_out():
+    one = classification(["a"], ["a"])
+    with pytest.raises(ValueError, match="more rows"):
+        one - classification(["b"], ["a"])
+
+
+def test_rows_without_a_prediction_or_a_label_are_not_counted():
+    assert regression([1.0, math.nan, 3.0, math.inf], [1.0, 2.0, math.nan, 4.0]).n == 1
+    assert classification(["a", None, "b"], ["a", "b", None]).n == 1
+
+
+def test_a_class_that_nobody_knows_is_an_error_and_never_a_hit():
+    measures = classification(["new", "new", "a"], ["new", "other", "a"]).measures()
+    assert measures["accuracy"].value == pytest.approx(1 / 3)
+
+
+def test_measures_without_rows_are_nan():
+    for sums in (PerformanceSums.empty(Task.REGRESSION), PerformanceSums.empty(Task.BINARY, ("0", "1"))):
+        assert sums.n == 0
+        assert sums.measures()
+        assert all(math.isnan(measure.value) for measure in sums.measures().values())
+
+
+def test_one_row_has_a_loss_and_no_standard_error():
+    loss = regression([1.0], [3.0]).loss()
+    assert loss.value == 2.0
+    assert math.isnan(loss.standard_error)
+
+
+def test_r2_of_a_constant_label_is_as_scikit_learn_says():
+    assert regression([5.0, 5.0], [5.0, 5.0]).measures()["r2"].value == 1.0
+    assert regression([5.0, 6.0], [5.0, 5.0]).measures()["r2"].value == 0.0
+
+
+def test_huge_errors_do_not_overflow():
+    measures = regression([1.7e308, -1.7e308], [-1.7e308, 1.7e308]).measures()
+    assert math.isfinite(measures["mae"].value)
+    assert math.isfinite(measures["rmse"].value)
+
+
+@given(st.lists(st.tuples(finite, finite), max_size=10))
+def test_regression_sums_survive_bytes(pairs):
+    sums = regression([p for p, _ in pairs], [y for _, y in pairs])
+    assert PerformanceSums.from_bytes(sums.to_bytes()) == sums
+
+
+@given(pairs_of_names)
+def test_classification_sums_survive_bytes(pairs):
+    sums = classification([p for p, _ in pairs], [y for _, y in pairs])
+    assert PerformanceSums.from_bytes(sums.to_bytes()) == sums
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"v":1', b'"v":2'),
+        (b'"n":1', b'"n":5'),
+        (b'"n":1', b'"m":1'),
+        (b'"task":"multiclass"', b'"task":"ranking"'),
+        (b'"confusion":[1,', b'"confusion":['),
+        (b'"confusion":[1,', b'"confusion":[-1,'),
+        (b"}", b""),
+    ],
+)
+def test_altered_bytes_are_refused(old, new):
+    data = classification(["a"], ["a"]).to_bytes()
+    assert old in data
+    with pytest.raises(ValueError):  # noqa: PT011 - each has its own words
+        PerformanceSums.from_bytes(data.replace(old, new, 1))
+
+
+def test_sums_of_different_tasks_or_classes_do_not_combine():
+    with pytest.raises(ValueError, match="different tasks or classes"):
+        PerformanceSums.empty(Task.REGRESSION) + PerformanceSums.empty(Task.BINARY, ("0", "1"))
+    with pytest.raises(ValueError, match="different tasks or classes"):
+        PerformanceSums.empty(Task.BINARY, ("a", "b")) + PerformanceSums.empty(Task.BINARY, ("0", "1"))
+
+
+def test_columns_of_the_wrong_kind_are_refused():
+    numbers, names = Numbers(np.zeros(1)), Names.of(["a"])
+    with pytest.raises(TypeError, match="numbers with numbers"):
+        PerformanceSums.of(Task.REGRESSION, (), names, numbers)
+    with pytest.raises(TypeError, match="names with names"):
+        PerformanceSums.of(Task.BINARY, ("a", "b"), names, numbers)
