@@ -18,7 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftwatch.core.events import Batch, LabelBatch, PredictionBatch
-from driftwatch.core.records import Alert, AlertState, RetrainEpisode, RetrainState, RetrainStep, WindowKey, WindowRecord
+from driftwatch.core.records import (
+    Alert,
+    AlertState,
+    RetrainEpisode,
+    RetrainState,
+    RetrainStep,
+    WindowKey,
+    WindowRecord,
+)
 
 
 class Clock(Protocol):
@@ -263,13 +271,21 @@ class StateReader(Protocol):
         ...
 
     def windows(
-        self, model: str, *, model_version: str | None = None, limit: int | None = None,
-        start: datetime | None = None, end: datetime | None = None, segment: str | None = None,
+        self,
+        model: str,
+        *,
+        model_version: str | None = None,
+        limit: int | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        segment: str | None = None,
     ) -> list[WindowRecord]:
         """Judged windows by start, newest first; ``start``/``end`` keep windows that begin in that range."""
         ...
 
-    def alerts(self, model: str | None = None, *, state: AlertState | None = None, limit: int | None = None) -> list[Alert]:
+    def alerts(
+        self, model: str | None = None, *, state: AlertState | None = None, limit: int | None = None
+    ) -> list[Alert]:
         """Alerts, newest first."""
         ...
 
@@ -281,7 +297,9 @@ class StateReader(Protocol):
         """One episode with its history."""
         ...
 
-    def outbox(self, *, state: OutboxState | None = None, due_at: datetime | None = None, limit: int | None = None) -> list[OutboxMessage]:
+    def outbox(
+        self, *, state: OutboxState | None = None, due_at: datetime | None = None, limit: int | None = None
+    ) -> list[OutboxMessage]:
         """Messages, oldest first; with ``due_at`` only pending ones whose next attempt is not after it."""
         ...
 
@@ -305,9 +323,13 @@ class StateTransaction(StateReader, Protocol):
         """Register a version; the same version again replaces its document."""
         ...
 
-    def set_mark(self, name: str, value: int) -> None: ...
+    def set_mark(self, name: str, value: int) -> None:
+        """Set a named whole number."""
+        ...
 
-    def put_document(self, name: str, document: str) -> None: ...
+    def put_document(self, name: str, document: str) -> None:
+        """Insert or replace a small named JSON document."""
+        ...
 
     def put_slices(self, slices: Sequence[StoredSlice]) -> None:
         """Insert or replace by key."""
@@ -336,13 +358,17 @@ class StateTransaction(StateReader, Protocol):
         """Insert or replace by key."""
         ...
 
-    def window(self, key: WindowKey) -> WindowRecord | None: ...
+    def window(self, key: WindowKey) -> WindowRecord | None:
+        """One window; None where it was not judged yet."""
+        ...
 
     def put_alert(self, alert: Alert) -> None:
         """Insert or replace by id."""
         ...
 
-    def open_retrain(self, episode: RetrainEpisode) -> None: ...
+    def open_retrain(self, episode: RetrainEpisode) -> None:
+        """Insert an episode with its history."""
+        ...
 
     def step_retrain(self, retrain_id: str, step: RetrainStep, new_version: str | None = None) -> None:
         """Append to the history and take the step's state."""
@@ -356,7 +382,9 @@ class StateTransaction(StateReader, Protocol):
         """Count these files from now on; a path that counts already is replaced."""
         ...
 
-    def retire_log_files(self, paths: Sequence[str]) -> None: ...
+    def retire_log_files(self, paths: Sequence[str]) -> None:
+        """Count these files no longer."""
+        ...
 
 
 class State(Protocol):
@@ -370,7 +398,9 @@ class State(Protocol):
         """All changes made inside are kept when the context ends, none if it ends by an exception."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Let go of the database."""
+        ...
 
 
 # --- sinks ------------------------------------------------------------------------------------------------------------
@@ -395,6 +425,22 @@ class Sink(Protocol):
 
 
 __all__ = [
-    "Clock", "JoinedLabel", "Log", "LogFile", "Outstanding", "OutboxMessage", "OutboxState", "RetrainState", "Sink",
-    "SliceKey", "Spool", "SpoolEntry", "SpoolReceipt", "State", "StateReader", "StateTransaction", "StoredBaseline", "StoredSlice",
+    "Clock",
+    "JoinedLabel",
+    "Log",
+    "LogFile",
+    "OutboxMessage",
+    "OutboxState",
+    "Outstanding",
+    "RetrainState",
+    "Sink",
+    "SliceKey",
+    "Spool",
+    "SpoolEntry",
+    "SpoolReceipt",
+    "State",
+    "StateReader",
+    "StateTransaction",
+    "StoredBaseline",
+    "StoredSlice",
 ]

@@ -48,18 +48,26 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
     public_url: str = Field("", description="Address that links in notifications begin with; host and port by default.")
 
-    window: Duration = Field("1d", description="Length of a window of event time.")
-    lateness: Duration = Field("1h", description="How long after its end a window stays open for late events.")
-    label_wait: Duration = Field("36h", description="How long after its end a window waits for labels.")
-    label_horizon: Duration = Field("90d", description="How long a prediction waits for its label, and the reverse.")
+    window: Duration = Field(parse_duration("1d"), description="Length of a window of event time.")
+    lateness: Duration = Field(
+        parse_duration("1h"), description="How long after its end a window stays open for late events."
+    )
+    label_wait: Duration = Field(parse_duration("36h"), description="How long after its end a window waits for labels.")
+    label_horizon: Duration = Field(
+        parse_duration("90d"), description="How long a prediction waits for its label, and the reverse."
+    )
 
-    false_alarms: str = Field("1 per 90d", description="False-alarm budget of a model: '1 per 90d', '1 per 1000 windows'.")
-    quality_ratio: float = Field(1.25, gt=1, description="A mean loss of more than this times the reference's is drift.")
+    false_alarms: str = Field(
+        "1 per 90d", description="False-alarm budget of a model: '1 per 90d', '1 per 1000 windows'."
+    )
+    quality_ratio: float = Field(1.25, gt=1, description="A mean loss above this times the reference's is drift.")
     minimum_rows: int = Field(30, ge=1, description="Fewer rows in a window say insufficient_data.")
     minimum_labels: int = Field(30, ge=2, description="Fewer labels in a window say insufficient_data.")
 
-    retrain_on: tuple[AlertKind, ...] = Field((AlertKind.QUALITY,), description="Kinds of alert that ask for a retrain.")
-    retrain_cooldown: Duration = Field("7d", description="Time after a trigger in which the model is left alone.")
+    retrain_on: tuple[AlertKind, ...] = Field(
+        (AlertKind.QUALITY,), description="Kinds of alert that ask for a retrain."
+    )
+    retrain_cooldown: Duration = Field(parse_duration("7d"), description="How long no retrain follows another.")
     webhook_url: str = Field("", description="Where retrain requests are posted to; empty for nowhere.")
     webhook_secret: SecretStr = Field(SecretStr(""), description="Signs the webhooks: whsec_ and base64.")
 
@@ -68,8 +76,8 @@ class Settings(BaseSettings):
     max_models: int = Field(1_000, ge=1, description="Most models.")
     max_series: int = Field(50_000, ge=1_000, description="Most series on the metrics page.")
     spool_rows: int = Field(5_000_000, ge=1_000, description="Most acknowledged rows that wait in the spool.")
-    duplicate_horizon: Duration = Field("7d", description="How long a prediction_id is remembered.")
-    ahead: Duration = Field("5min", description="How far an event's time may lie in the future.")
+    duplicate_horizon: Duration = Field(parse_duration("7d"), description="How long a prediction_id is remembered.")
+    ahead: Duration = Field(parse_duration("5min"), description="How far an event's time may lie in the future.")
 
     @classmethod
     def settings_customise_sources(

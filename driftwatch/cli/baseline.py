@@ -14,12 +14,16 @@ from driftwatch.core.records import Task
 from driftwatch.errors import FileError
 
 
-def fit(
-    reference: Annotated[Path, typer.Argument(help="The rows the model was trained on (.csv .parquet .arrow .ndjson).")],
+def fit(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
+    reference: Annotated[
+        Path, typer.Argument(help="The rows the model was trained on (.csv .parquet .arrow .ndjson).")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the baseline.")],
     model: Annotated[str, typer.Option(help="Name of the model.")] = "model",
     model_version: Annotated[str, typer.Option(help="Version of the model.")] = "1",
-    task: Annotated[Task | None, typer.Option(help="What the model predicts; found from the label if left out.")] = None,
+    task: Annotated[
+        Task | None, typer.Option(help="What the model predicts; found from the label if left out.")
+    ] = None,
     label: Annotated[str | None, typer.Option(help="Column with the truth.")] = None,
     prediction: Annotated[str | None, typer.Option(help="Column with the model's prediction.")] = None,
     score: Annotated[list[str] | None, typer.Option(help="Column with a probability; one a class.")] = None,
@@ -77,8 +81,8 @@ def show(
 
     Example: driftwatch baseline show baseline.json
     """
-    from driftwatch.cli.files import read_baseline
     from driftwatch.cli.description import describe
+    from driftwatch.cli.files import read_baseline
 
     description = describe(read_baseline(baseline))
     if output_format is Format.JSON:

@@ -67,5 +67,8 @@ def _print_table(report: Report) -> None:
     out.print(table)
     out.print()
     for verdict in report.verdicts:
-        line = Text.assemble((verdict.status.value, _COLORS.get(verdict.status, "")), f"  {verdict.kind.value.replace('_', ' ')}: {verdict.text}")
+        line = Text.assemble(
+            (verdict.status.value, _COLORS.get(verdict.status, "")),
+            f"  {verdict.kind.value.replace('_', ' ')}: {verdict.text}",
+        )
         out.print(line, highlight=False)

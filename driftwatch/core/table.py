@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isnan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,7 @@ class Numbers:
 
     def to_list(self) -> list[float | None]:
         """One Python value a row, ``None`` where missing."""
-        return [None if value != value else value for value in self.values.tolist()]
+        return [None if isnan(value) else value for value in self.values.tolist()]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 
@@ -151,7 +151,7 @@ def shortened(text: str) -> str:
     return text if len(text) <= _LARGEST_SHOWN else f"{text[: _LARGEST_SHOWN - 1]}…"
 
 
-def field_names(rows: Iterable[dict[str, object]]) -> dict[str, None]:
+def field_names(rows: Iterable[Mapping[str, object]]) -> dict[str, None]:
     """Every key of every row, in order of first appearance."""
     return {name: None for row in rows for name in row}
 

@@ -36,7 +36,12 @@ class Deliverer:
     """Sends what is due. A sink that is down delays nobody else's messages."""
 
     def __init__(
-        self, state: State, sinks: Mapping[str, Sink], clock: Clock, telemetry: Telemetry, backoff: Backoff | None = None
+        self,
+        state: State,
+        sinks: Mapping[str, Sink],
+        clock: Clock,
+        telemetry: Telemetry,
+        backoff: Backoff | None = None,
     ) -> None:
         self._state = state
         self._sinks = sinks

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -61,13 +61,18 @@ def labelled_events(
         if (first_day is None or one.day >= first_day) and (last_day is None or one.day <= last_day)
     ]
     for predictions in log.read_predictions(files, start, end):
-        found = [labels.get(one) for one in predictions.prediction_ids]
-        if only_labelled:
-            rows = np.array([row for row, one in enumerate(found) if one is not None], dtype=np.intp)
-            predictions, found = predictions.take(rows), [one for one in found if one is not None]
-        if len(predictions):
-            times = np.array([NO_LABEL if one is None else one.time for one in found], dtype=np.int64)
-            yield EventPart(predictions=predictions, labels=_values(found), label_time=times)
+        part = _labelled(predictions, labels, only_labelled=only_labelled)
+        if len(part.predictions):
+            yield part
+
+
+def _labelled(predictions: PredictionBatch, labels: Mapping[str, _Label], *, only_labelled: bool) -> EventPart:
+    found = [labels.get(one) for one in predictions.prediction_ids]
+    if only_labelled:
+        rows = np.array([row for row, one in enumerate(found) if one is not None], dtype=np.intp)
+        return _labelled(predictions.take(rows), labels, only_labelled=False)
+    times = np.array([NO_LABEL if one is None else one.time for one in found], dtype=np.int64)
+    return EventPart(predictions=predictions, labels=_values(found), label_time=times)
 
 
 def _values(found: Sequence[_Label | None]) -> Values:

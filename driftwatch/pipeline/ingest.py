@@ -232,7 +232,7 @@ class Ingest:
         return Submission(ids, tuple(sorted(rejections, key=lambda one: one.index)), receipts)
 
 
-def _targets(baseline: Baseline, values: list[object], problem: _FieldProblems) -> Values:
+def _targets(baseline: Baseline, values: Sequence[object], problem: _FieldProblems) -> Values:
     """Predictions and labels are both values of the label's kind."""
     if baseline.schema.task is Task.REGRESSION:
         return target_numbers(values, problem)

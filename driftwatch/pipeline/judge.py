@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from driftwatch.core.baseline import Baseline
 from driftwatch.core.evidence import EvidenceMemory
 from driftwatch.core.judge import Judgement, JudgePolicy, judge_inputs, judge_labels
 from driftwatch.core.records import (

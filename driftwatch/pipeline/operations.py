@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from driftwatch.core.baseline import Baseline
 from driftwatch.core.performance import Measure
-from driftwatch.core.records import Alert, AlertState, RetrainEpisode, RetrainState, RetrainStep, WindowRecord, WindowStage
+from driftwatch.core.records import (
+    Alert,
+    AlertState,
+    RetrainEpisode,
+    RetrainState,
+    RetrainStep,
+    WindowRecord,
+    WindowStage,
+)
 from driftwatch.core.retrain import may_follow
 from driftwatch.core.windows import from_microseconds
 from driftwatch.errors import InputError, StateConflict, UnknownModel, UnknownRetrain, UnknownVersion
@@ -46,7 +54,7 @@ class VersionFacts:
     model_version: str
     inputs: WindowRecord | None
     quality: WindowRecord | None
-    reference: dict[str, Measure]
+    reference: Mapping[str, Measure]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,10 +171,10 @@ class Operations:
             limit = 1 if start is None and end is None else _RECENT_WINDOWS * 5
         return kept[:limit]
 
-    def reference_performance(self, model: str, model_version: str) -> dict[str, Measure]:
-        """The model's quality when the baseline of a version was fitted; empty where it was not measured."""
+    def reference_performance(self, model: str, model_version: str) -> Mapping[str, Measure]:
+        """The quality that a version's baseline measured; empty where it measured none."""
         performance = self._baselines.get(model, model_version).performance
-        return dict(performance.sums.measures()) if performance is not None else {}
+        return performance.sums.measures() if performance is not None else {}
 
     def alerts(self, model: str | None = None, limit: int = _RECENT_WINDOWS) -> list[Alert]:
         """Alerts, newest first."""
@@ -256,13 +264,13 @@ class Operations:
     def _facts(self, reader: StateReader, model: str, model_version: str) -> VersionFacts:
         recent = reader.windows(model, model_version=model_version, limit=_RECENT_WINDOWS)
         complete = [one for one in recent if one.stage is WindowStage.COMPLETE]
-        performance = self._baselines.get(model, model_version, reader=reader).performance
+        self._baselines.get(model, model_version, reader=reader)
         return VersionFacts(
             model=model,
             model_version=model_version,
             inputs=recent[0] if recent else None,
             quality=complete[0] if complete else None,
-            reference=dict(performance.sums.measures()) if performance is not None else {},
+            reference=self.reference_performance(model, model_version),
         )
 
 

@@ -12,8 +12,8 @@ from driftwatch.core.windows import WindowPlan
 from driftwatch.errors import StoreError
 from driftwatch.pipeline.baselines import Baselines
 from driftwatch.pipeline.deliver import Deliverer
-from driftwatch.pipeline.join import join_labels
 from driftwatch.pipeline.forget import forget_the_unmet
+from driftwatch.pipeline.join import join_labels
 from driftwatch.pipeline.judge import Judge, stream_time
 from driftwatch.pipeline.marks import APPLIED
 from driftwatch.pipeline.record import Recorder

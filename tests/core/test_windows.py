@@ -18,9 +18,9 @@ from driftwatch.core.windows import (
 from driftwatch.errors import InputError
 
 DAY = timedelta(days=1)
-moments = st.datetimes(min_value=datetime(1970, 1, 1), max_value=datetime(2100, 1, 1)).map(
-    lambda moment: moment.replace(tzinfo=UTC)
-)
+CENTURY_US = 4_102_444_800_000_000
+moments = st.integers(0, CENTURY_US).map(lambda one: datetime.fromtimestamp(0, UTC) + timedelta(microseconds=one))
+seconds = st.integers(1, 4_000 * 86_400).map(lambda number: timedelta(seconds=number))
 
 
 def plan(window: timedelta = DAY, lateness: timedelta = timedelta(0), label_wait: timedelta = DAY) -> WindowPlan:
@@ -41,7 +41,7 @@ def test_anything_else_is_no_duration_and_the_error_shows_what_is(text: str) -> 
         parse_duration(text)
 
 
-@given(st.timedeltas(min_value=timedelta(seconds=1), max_value=timedelta(days=4_000)).map(lambda t: t - t % timedelta(seconds=1)))
+@given(seconds)
 def test_a_formatted_duration_reads_back_as_itself(length: timedelta) -> None:
     assert parse_duration(format_duration(length)) == length
 
