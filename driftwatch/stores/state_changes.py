@@ -12,9 +12,9 @@ from driftwatch.errors import StateConflict, UnknownRetrain
 from driftwatch.ports import JoinedLabel, LogFile, OutboxMessage, Outstanding, StoredBaseline, StoredSlice
 from driftwatch.stores import state_rows as rows
 from driftwatch.stores import state_tables as tables
+from driftwatch.stores.state_bulk import put
 from driftwatch.stores.state_join import LabelJoin
 from driftwatch.stores.state_questions import SqlStateReader
-from driftwatch.stores.upsert import put
 
 
 class SqlStateTransaction(SqlStateReader):

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from driftwatch.core.events import LabelBatch
 from driftwatch.ports import JoinedLabel, Outstanding
 from driftwatch.stores import state_tables as tables
-from driftwatch.stores.upsert import put
+from driftwatch.stores.state_bulk import GIVEN, among_given, execute_many, given, upsert
 
-_IDS_A_QUESTION = 5_000
-"""Far below what SQLite (32,766) and PostgreSQL (65,535) take as parameters of one statement."""
+_OUTSTANDING = ("ordinal", "model", "prediction_id", "model_version", "segment", "event_time", "prediction")
 
 
 class LabelJoin:
@@ -25,28 +24,36 @@ class LabelJoin:
 
     def add_predictions(self, rows: Outstanding) -> list[JoinedLabel]:
         """Remember predictions; answers those whose label was already waiting."""
-        known = {row.prediction_id for row in self._rows(tables.outstanding, rows.prediction_ids, ("prediction_id",))}
+        known = {row[0] for row in self._known(rows.prediction_ids, only_ids=True)}
+        waiting = {row[0]: row for row in self._waiting(rows.prediction_ids)}
+        ordinal = self._connection.scalar(select(func.max(tables.outstanding.c.ordinal))) or 0
         columns = (rows.prediction_ids, rows.model_versions, rows.segments, rows.event_time.tolist(), rows.prediction)
-        fresh: dict[str, dict[str, Any]] = {}
+        fresh: list[tuple[Any, ...]] = []
+        labels: list[tuple[int, str]] = []
+        joined: list[JoinedLabel] = []
         for prediction_id, model_version, segment, event_time, prediction in zip(*columns, strict=True):
-            if prediction_id not in known and prediction_id not in fresh:
-                fresh[prediction_id] = {
-                    "model": self._model,
-                    "prediction_id": prediction_id,
-                    "model_version": model_version,
-                    "segment": segment,
-                    "event_time": event_time,
-                    "prediction": prediction,
-                    "label": None,
-                }
-        joined = []
-        for waiting in self._waiting(tuple(fresh)):
-            row = fresh[waiting.prediction_id]
-            row["label"] = waiting.label
-            joined.append(_joined(row, waiting.label, waiting.label_time, replaced=None))
-        if fresh:
-            # In the order of the key, so that neighbours in the tree are written together.
-            self._connection.execute(insert(tables.outstanding), [fresh[one] for one in sorted(fresh)])
+            if prediction_id in known:
+                continue
+            known.add(prediction_id)
+            ordinal += 1
+            fresh.append((ordinal, self._model, prediction_id, model_version, segment, event_time, prediction))
+            if prediction_id in waiting:
+                _, label, label_time = waiting[prediction_id]
+                labels.append((ordinal, label))
+                joined.append(
+                    JoinedLabel(
+                        prediction_id=prediction_id,
+                        model_version=model_version,
+                        segment=segment,
+                        event_time=event_time,
+                        prediction=prediction,
+                        label=label,
+                        label_time=label_time,
+                        replaced=None,
+                    )
+                )
+        execute_many(self._connection, (insert(tables.outstanding), _OUTSTANDING), fresh)
+        self._write_labels(labels)
         self._delete_waiting([one.prediction_id for one in joined])
         self._count(outstanding=len(fresh) - len(joined), waiting=-len(joined))
         return joined
@@ -58,79 +65,94 @@ class LabelJoin:
         for prediction_id, value, time in rows:
             if value is not None:
                 last[prediction_id] = str(value), time
-        known = {
-            row.prediction_id: row
-            for row in self._rows(
-                tables.outstanding,
-                tuple(last),
-                ("prediction_id", "model_version", "segment", "event_time", "prediction", "label"),
-            )
-        }
-        joined, corrected = [], 0
-        unmet: dict[str, tuple[str, int]] = {}
+        known = {row[0]: row for row in self._known(tuple(last))}
+        joined: list[JoinedLabel] = []
+        labels: list[tuple[int, str]] = []
+        unmet: list[tuple[str, str, str, int]] = []
+        corrected = 0
         for prediction_id, (label, time) in last.items():
             row = known.get(prediction_id)
             if row is None:
-                unmet[prediction_id] = label, time
-            elif row.label != label:
-                joined.append(_joined(row._mapping, label, time, replaced=row.label))
-                corrected += row.label is not None
-        self._write_labels(joined)
-        there = len(self._waiting(tuple(unmet)))
-        put(
-            self._connection,
-            tables.waiting_label,
-            [
-                {"model": self._model, "prediction_id": one, "label": label, "label_time": time}
-                for one, (label, time) in sorted(unmet.items())
-            ],
-        )
+                unmet.append((prediction_id, self._model, label, time))
+                continue
+            _, ordinal, model_version, segment, event_time, prediction, replaced = row
+            if replaced == label:
+                continue
+            corrected += replaced is not None
+            labels.append((ordinal, label))
+            joined.append(
+                JoinedLabel(
+                    prediction_id=prediction_id,
+                    model_version=model_version,
+                    segment=segment,
+                    event_time=event_time,
+                    prediction=prediction,
+                    label=label,
+                    label_time=time,
+                    replaced=replaced,
+                )
+            )
+        self._write_labels(labels)
+        there = len(self._waiting([one[0] for one in unmet]))
+        columns = ("prediction_id", "model", "label", "label_time")
+        # In the order of the key, so that neighbours in the tree are written together.
+        execute_many(self._connection, upsert(self._connection, tables.waiting_label, columns), sorted(unmet))
         self._count(outstanding=corrected - len(joined), waiting=len(unmet) - there)
         return joined
 
     def forget(self, before: int) -> tuple[int, int]:
         """Forget predictions and waiting labels with an event time before ``before``."""
-        predictions, labels = tables.outstanding, tables.waiting_label
+        predictions, labels, waiting = tables.outstanding, tables.joined_label, tables.waiting_label
         old = (predictions.c.model == self._model, predictions.c.event_time < before)
-        count = select(func.count()).select_from(predictions).where(*old, predictions.c.label.is_(None))
-        unlabelled = self._connection.scalar(count) or 0
-        self._connection.execute(delete(predictions).where(*old))
+        ordinals = select(predictions.c.ordinal).where(*old)
+        labelled = self._connection.execute(delete(labels).where(labels.c.ordinal.in_(ordinals))).rowcount
+        unlabelled = self._connection.execute(delete(predictions).where(*old)).rowcount - labelled
         orphans = self._connection.execute(
-            delete(labels).where(labels.c.model == self._model, labels.c.label_time < before)
+            delete(waiting).where(waiting.c.model == self._model, waiting.c.label_time < before)
         ).rowcount
         self._count(outstanding=-unlabelled, waiting=-orphans)
         return unlabelled, orphans
 
-    def _rows(self, table: Table, ids: Sequence[str], columns: Sequence[str]) -> Iterator[Row[Any]]:
-        query = select(*(table.c[name] for name in columns)).where(
-            table.c.model == self._model, table.c.prediction_id.in_(bindparam("ids", expanding=True))
+    def _known(self, ids: Sequence[str], *, only_ids: bool = False) -> list[tuple[Any, ...]]:
+        """Predictions that are known: id, ordinal, version, segment, time, prediction and joined label."""
+        predictions, labels = tables.outstanding, tables.joined_label
+        mine = (predictions.c.prediction_id.in_(among_given(self._connection)), predictions.c.model == self._model)
+        query = (
+            select(predictions.c.prediction_id)
+            if only_ids
+            else select(
+                predictions.c.prediction_id,
+                predictions.c.ordinal,
+                predictions.c.model_version,
+                predictions.c.segment,
+                predictions.c.event_time,
+                predictions.c.prediction,
+                labels.c.label,
+            ).select_from(predictions.outerjoin(labels, labels.c.ordinal == predictions.c.ordinal))
         )
-        for start in range(0, len(ids), _IDS_A_QUESTION):
-            yield from self._connection.execute(query, {"ids": ids[start : start + _IDS_A_QUESTION]})
+        return [tuple(row) for row in self._connection.execute(query.where(*mine), {GIVEN: given(ids)})]
 
-    def _waiting(self, ids: Sequence[str]) -> list[Row[Any]]:
-        """Waiting labels of these ids; no question is asked where none wait at all."""
-        counts = tables.join_count
-        if not ids or not self._connection.scalar(select(counts.c.waiting).where(counts.c.model == self._model)):
+    def _waiting(self, ids: Sequence[str]) -> list[tuple[Any, ...]]:
+        """Waiting labels: id, label and time. No question is asked where none wait at all."""
+        counts, labels = tables.join_count, tables.waiting_label
+        if not self._connection.scalar(select(counts.c.waiting).where(counts.c.model == self._model)):
             return []
-        return list(self._rows(tables.waiting_label, ids, ("prediction_id", "label", "label_time")))
+        query = select(labels.c.prediction_id, labels.c.label, labels.c.label_time).where(
+            labels.c.prediction_id.in_(among_given(self._connection)), labels.c.model == self._model
+        )
+        return [tuple(row) for row in self._connection.execute(query, {GIVEN: given(ids)})]
 
-    def _write_labels(self, joined: Sequence[JoinedLabel]) -> None:
-        if joined:
-            table = tables.outstanding
-            change = update(table).where(table.c.model == self._model, table.c.prediction_id == bindparam("met"))
-            self._connection.execute(
-                change.values(label=bindparam("text")),
-                [{"met": one.prediction_id, "text": one.label} for one in joined],
-            )
+    def _write_labels(self, labels: Sequence[tuple[int, str]]) -> None:
+        statement = upsert(self._connection, tables.joined_label, ("ordinal", "label"))
+        execute_many(self._connection, statement, sorted(labels))
 
     def _delete_waiting(self, ids: Sequence[str]) -> None:
-        if ids:
-            table = tables.waiting_label
-            self._connection.execute(
-                delete(table).where(table.c.model == self._model, table.c.prediction_id == bindparam("met")),
-                [{"met": one} for one in ids],
-            )
+        table = tables.waiting_label
+        statement = delete(table).where(
+            table.c.prediction_id == bindparam("prediction_id"), table.c.model == bindparam("model")
+        )
+        rows = [(one, self._model) for one in sorted(ids)]
+        execute_many(self._connection, (statement, ("prediction_id", "model")), rows)
 
     def _count(self, *, outstanding: int, waiting: int) -> None:
         if not outstanding and not waiting:
@@ -145,16 +167,3 @@ class LabelJoin:
             self._connection.execute(
                 insert(table), {"model": self._model, "outstanding": outstanding, "waiting": waiting}
             )
-
-
-def _joined(row: Mapping[Any, Any], label: str, label_time: int, *, replaced: str | None) -> JoinedLabel:
-    return JoinedLabel(
-        prediction_id=row["prediction_id"],
-        model_version=row["model_version"],
-        segment=row["segment"],
-        event_time=row["event_time"],
-        prediction=row["prediction"],
-        label=label,
-        label_time=label_time,
-        replaced=replaced,
-    )

@@ -136,29 +136,38 @@ log_file = Table(
     Index("log_file_by_model", "model", "kind", "first_sequence"),
 )
 
+# Rows lie in the order in which they came, which is about the order in which their labels come: both touch few pages.
+# What is written when a label comes is narrow, in a table of its own.
 outstanding = Table(
     "outstanding",
     metadata,
-    Column("model", Text, primary_key=True),
-    Column("prediction_id", Text, primary_key=True),
+    Column("ordinal", _COUNTED, primary_key=True, autoincrement=False),
+    Column("model", Text, nullable=False),
+    Column("prediction_id", Text, nullable=False),
     Column("model_version", Text, nullable=False),
     Column("segment", Text, nullable=False),
     Column("event_time", BigInteger, nullable=False),
     Column("prediction", LargeBinary, nullable=False),
-    Column("label", Text),
+    UniqueConstraint("prediction_id", "model", name="outstanding_once"),
     Index("outstanding_by_time", "model", "event_time"),
-    # The rows lie in the primary key's tree itself: one tree to write and to search instead of two.
-    sqlite_with_rowid=False,
+)
+
+joined_label = Table(
+    "joined_label",
+    metadata,
+    Column("ordinal", _COUNTED, primary_key=True, autoincrement=False),
+    Column("label", Text, nullable=False),
 )
 
 waiting_label = Table(
     "waiting_label",
     metadata,
-    Column("model", Text, primary_key=True),
     Column("prediction_id", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
     Column("label", Text, nullable=False),
     Column("label_time", BigInteger, nullable=False),
     Index("waiting_label_by_time", "model", "label_time"),
+    # The rows lie in the primary key's tree itself: one tree to write and to search instead of two.
     sqlite_with_rowid=False,
 )
 

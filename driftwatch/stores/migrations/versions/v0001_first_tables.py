@@ -44,6 +44,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("model"),
     )
     op.create_table(
+        "joined_label",
+        sa.Column("ordinal", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("label", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("ordinal"),
+    )
+    op.create_table(
         "judged_window",
         sa.Column("model", sa.Text(), nullable=False),
         sa.Column("start", sa.BigInteger(), nullable=False),
@@ -98,15 +104,15 @@ def upgrade() -> None:
     op.create_index("message_by_state", "message", ["state", "created_at"], unique=False)
     op.create_table(
         "outstanding",
+        sa.Column("ordinal", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("model", sa.Text(), nullable=False),
         sa.Column("prediction_id", sa.Text(), nullable=False),
         sa.Column("model_version", sa.Text(), nullable=False),
         sa.Column("segment", sa.Text(), nullable=False),
         sa.Column("event_time", sa.BigInteger(), nullable=False),
         sa.Column("prediction", sa.LargeBinary(), nullable=False),
-        sa.Column("label", sa.Text(), nullable=True),
-        sa.PrimaryKeyConstraint("model", "prediction_id"),
-        sqlite_with_rowid=False,
+        sa.PrimaryKeyConstraint("ordinal"),
+        sa.UniqueConstraint("prediction_id", "model", name="outstanding_once"),
     )
     op.create_index("outstanding_by_time", "outstanding", ["model", "event_time"], unique=False)
     op.create_table(
@@ -137,11 +143,11 @@ def upgrade() -> None:
     )
     op.create_table(
         "waiting_label",
-        sa.Column("model", sa.Text(), nullable=False),
         sa.Column("prediction_id", sa.Text(), nullable=False),
+        sa.Column("model", sa.Text(), nullable=False),
         sa.Column("label", sa.Text(), nullable=False),
         sa.Column("label_time", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("model", "prediction_id"),
+        sa.PrimaryKeyConstraint("prediction_id", "model"),
         sqlite_with_rowid=False,
     )
     op.create_index("waiting_label_by_time", "waiting_label", ["model", "label_time"], unique=False)
