@@ -1,0 +1,298 @@
+"""The log: every prediction and label as plain Parquet, which anything that reads Parquet can read.
+
+::
+
+    predictions/model=M/date=2026-01-31/FIRST-LAST-LAYOUT.parquet
+    labels/model=M/date=2026-01-31/FIRST-LAST-LAYOUT.parquet
+
+``FIRST`` and ``LAST`` are the spool's sequences that were written together; the date is the event's, in UTC (a
+label's event is its becoming known). ``LAYOUT`` tells apart versions and columns, since a file has one set of
+columns. What the columns are called stands in `driftwatch.stores.log_columns`. A missing number is null.
+
+Users' readers see every file in the folder; which files count is the state's knowledge. Between a crash and the next
+start there may be a file that is not counted yet: it is then written again, the same.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from driftwatch.core.events import LabelBatch, PredictionBatch
+from driftwatch.core.table import Names, Table, Values, concatenated
+from driftwatch.core.windows import to_microseconds
+from driftwatch.errors import StoreError
+from driftwatch.ports import LogFile, SpoolEntry
+from driftwatch.stores.disk import appearing_whole, disk_failure
+from driftwatch.stores.log_columns import LABEL_COLUMNS, PREDICTION_LEADING, LogColumn, log_columns
+from driftwatch.stores.log_parts import (
+    FileKey,
+    Part,
+    as_names,
+    cut,
+    joined_labels_of,
+    joined_predictions_of,
+    received_of,
+    sequences_of,
+)
+from driftwatch.wire.arrow import NAMES_TYPE, array_of, microseconds_of, texts, texts_of, times, values_of
+
+FORMAT_VERSION = 1
+"""Goes up when a reader of the format before could not read what is written now."""
+
+_METADATA_KEY = b"driftwatch"
+_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_UNREADABLE = (pa.ArrowException, ValueError, KeyError, TypeError, IndexError)
+
+
+class ParquetLog:
+    """The files of the log below one folder; see `driftwatch.ports.Log`.
+
+    Parameters
+    ----------
+    root
+        The log's folder; made when the first file is written.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = Path(root)
+
+    def write(self, entries: Sequence[SpoolEntry]) -> list[LogFile]:
+        """See `driftwatch.ports.Log.write`; here a file per kind, model, day, and version with its columns.
+
+        Raises
+        ------
+        StoreFull
+            The disk is full. Files that were finished stay, and are written again, the same.
+        StoreError
+            A file cannot be written, or a model's name is no name for a folder.
+        """
+        if not entries:
+            return []
+        first = min(entry.sequence for entry in entries)
+        last = max(entry.sequence for entry in entries)
+        return [self._write_file(key, parts, first, last) for key, parts in sorted(cut(entries).items(), key=_key)]
+
+    def read_predictions(
+        self, files: Sequence[LogFile], start: datetime | None, end: datetime | None
+    ) -> Iterator[PredictionBatch]:
+        """See `driftwatch.ports.Log.read_predictions`. Holds one file in memory at a time.
+
+        Raises
+        ------
+        StoreError
+            A file is absent, altered, or of a later format.
+        """
+        for file in files:
+            batch = self._read(file, _predictions_of)
+            wanted = np.ones(len(batch), dtype=np.bool_)
+            if start is not None:
+                wanted &= batch.event_time >= to_microseconds(start)
+            if end is not None:
+                wanted &= batch.event_time < to_microseconds(end)
+            if wanted.all():
+                yield batch
+            elif wanted.any():
+                yield batch.take(np.flatnonzero(wanted))
+
+    def read_labels(self, files: Sequence[LogFile]) -> Iterator[LabelBatch]:
+        """See `driftwatch.ports.Log.read_labels`. Holds those files in memory that were written together.
+
+        Raises
+        ------
+        StoreError
+            A file is absent, altered, or of a later format.
+        """
+        together: list[LogFile] = []
+        for file in sorted(files, key=lambda one: (one.first_sequence, one.path)):
+            if together and file.first_sequence > max(one.last_sequence for one in together):
+                yield from self._labels_in_order(together)
+                together = []
+            together.append(file)
+        yield from self._labels_in_order(together)
+
+    def remove(self, files: Sequence[LogFile]) -> None:
+        """See `driftwatch.ports.Log.remove`. Files that are gone already are fine.
+
+        Raises
+        ------
+        StoreError
+            A file cannot be removed.
+        """
+        for file in files:
+            path = self._path(file.path)
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise disk_failure(error, f"The log's file {path} cannot be removed") from error
+
+    def _write_file(self, key: FileKey, parts: Sequence[Part], first: int, last: int) -> LogFile:
+        if not _MODEL.fullmatch(key.model):
+            raise StoreError(f"The model's name {key.model!r} is no name for a folder of the log.")
+        name = f"{key.kind}/model={key.model}/date={key.day}/{first:012d}-{last:012d}-{key.layout}.parquet"
+        path = self._root / name
+        try:
+            table = _prediction_table(parts) if key.kind == "predictions" else _label_table(parts)
+            named = [field.name for field in table.schema if field.type == NAMES_TYPE]
+            with appearing_whole(path) as temporary:
+                pq.write_table(table, temporary, compression="zstd", use_dictionary=named)
+            size = path.stat().st_size
+        except OSError as error:
+            raise disk_failure(error, f"The log's file {path} cannot be written") from error
+        except _UNREADABLE as error:
+            raise StoreError(f"Rows of model {key.model!r} cannot be written to the log: {error}") from error
+        return LogFile(
+            path=name,
+            kind=key.kind,
+            model=key.model,
+            day=key.day,
+            first_sequence=first,
+            last_sequence=last,
+            rows=table.num_rows,
+            size_bytes=size,
+        )
+
+    def _labels_in_order(self, files: Sequence[LogFile]) -> Iterator[LabelBatch]:
+        for model in sorted({file.model for file in files}):
+            read = [self._read(file, _labels_of) for file in files if file.model == model]
+            batches = [batch for batch, _, _ in read]
+            order = np.lexsort(
+                (np.concatenate([rows for _, _, rows in read]), np.concatenate([at for _, at, _ in read]))
+            )
+            ids = [one for batch in batches for one in batch.prediction_ids]
+            yield LabelBatch(
+                model=model,
+                prediction_ids=tuple(ids[position] for position in order.tolist()),
+                event_time=np.concatenate([batch.event_time for batch in batches])[order],
+                labels=_joined_label_values([batch.labels for batch in batches]).take(order),
+            )
+
+    def _read(self, file: LogFile, meaning: Any) -> Any:
+        path = self._path(file.path)
+        try:
+            with pq.ParquetFile(path) as opened:
+                described = json.loads((opened.schema_arrow.metadata or {})[_METADATA_KEY])
+                if described["format"] != FORMAT_VERSION:
+                    raise StoreError(
+                        f"The log's file {path} has the format {described['format']}; this driftwatch reads "
+                        f"{FORMAT_VERSION}. Use the driftwatch that wrote it, or a later one."
+                    )
+                return meaning(opened.read(use_threads=False).combine_chunks(), described)
+        except FileNotFoundError as error:
+            raise StoreError(
+                f"The log's file {path} is gone. The state counts it: restore both from one backup."
+            ) from error
+        except OSError as error:
+            raise disk_failure(error, f"The log's file {path} cannot be read") from error
+        except _UNREADABLE as error:
+            raise StoreError(f"The log's file {path} cannot be read: {error}. It was altered or cut short.") from error
+
+    def _path(self, name: str) -> Path:
+        relative = PurePosixPath(name)
+        if relative.is_absolute() or ".." in relative.parts or not relative.parts:
+            raise StoreError(f"{name!r} is no file of the log.")
+        return self._root / relative
+
+
+def _key(item: tuple[FileKey, list[Part]]) -> FileKey:
+    return item[0]
+
+
+def _prediction_table(parts: Sequence[Part]) -> Any:
+    batch = joined_predictions_of(parts)
+    columns = log_columns(_kinds(batch.columns), _kinds(batch.extra), batch.prediction, batch.scores)
+    version = Names(np.zeros(len(batch), dtype=np.int32), (batch.model_version,))
+    arrays = [
+        pa.array(batch.prediction_ids, type=pa.string()),
+        times(batch.event_time),
+        times(received_of(parts)),
+        array_of(version),
+        texts(batch.segments),
+        pa.array(sequences_of(parts)),
+        *(array_of((batch.extra if one.is_extra else batch.columns)[one.name], nan_is_null=True) for one in columns),
+    ]
+    described = {
+        "format": FORMAT_VERSION,
+        "model": batch.model,
+        "model_version": batch.model_version,
+        "prediction": batch.prediction,
+        "scores": batch.scores,
+        "order": list(batch.columns.columns),
+        "columns": [[one.file_name, one.name, one.is_extra, one.holds_names] for one in columns],
+    }
+    return _table([*PREDICTION_LEADING, *(one.file_name for one in columns)], arrays, described)
+
+
+def _label_table(parts: Sequence[Part]) -> Any:
+    batch = joined_labels_of(parts)
+    arrays = [
+        pa.array(batch.prediction_ids, type=pa.string()),
+        array_of(batch.labels, nan_is_null=True),
+        times(batch.event_time),
+        times(received_of(parts)),
+        pa.array(sequences_of(parts)),
+        pa.array(np.concatenate([part.rows for part in parts]).astype(np.int32)),
+    ]
+    return _table(LABEL_COLUMNS, arrays, {"format": FORMAT_VERSION, "model": batch.model})
+
+
+def _table(names: Sequence[str], arrays: Sequence[Any], described: dict[str, Any]) -> Any:
+    table = pa.Table.from_arrays(list(arrays), names=list(names))
+    return table.replace_schema_metadata({_METADATA_KEY: json.dumps(described)})
+
+
+def _kinds(table: Table) -> dict[str, bool]:
+    return {name: isinstance(values, Names) for name, values in table.columns.items()}
+
+
+def _predictions_of(table: Any, described: dict[str, Any]) -> PredictionBatch:
+    columns = [LogColumn(*one) for one in described["columns"]]
+    values = {(one.is_extra, one.name): _column(table, one.file_name) for one in columns}
+    return PredictionBatch(
+        model=described["model"],
+        model_version=described["model_version"],
+        prediction_ids=tuple(_array(table, "prediction_id").to_pylist()),
+        event_time=microseconds_of(_array(table, "event_time")),
+        segments=texts_of(_array(table, "segment")),
+        columns=Table({name: values[False, name] for name in described["order"]}, table.num_rows),
+        extra=Table({one.name: values[True, one.name] for one in columns if one.is_extra}, table.num_rows),
+        prediction=described["prediction"],
+        scores=tuple(described["scores"]),
+    )
+
+
+def _labels_of(table: Any, described: dict[str, Any]) -> tuple[LabelBatch, NDArray[np.int64], NDArray[np.int32]]:
+    batch = LabelBatch(
+        model=described["model"],
+        prediction_ids=tuple(_array(table, "prediction_id").to_pylist()),
+        event_time=microseconds_of(_array(table, "label_time")),
+        labels=_column(table, "label"),
+    )
+    return batch, _array(table, "sequence").to_numpy(), _array(table, "row").to_numpy()
+
+
+def _joined_label_values(parts: Sequence[Values]) -> Values:
+    """Labels of one model; where its task changed between versions, all as names."""
+    if len({type(part) for part in parts}) > 1:
+        return concatenated([as_names(part) for part in parts])
+    return concatenated(parts)
+
+
+def _array(table: Any, name: str) -> Any:
+    column = table.column(name)
+    if column.num_chunks != 1:
+        return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], type=column.type)
+    return column.chunk(0)
+
+
+def _column(table: Any, name: str) -> Values:
+    return values_of(_array(table, name))
