@@ -62,7 +62,9 @@ class CachedPage:
         self._stopped.clear()
         seen = self._revision()
         self.render_now()
-        self._thread = threading.Thread(target=self._keep_fresh, args=(seen,), name="driftwatch-metrics-page", daemon=True)
+        self._thread = threading.Thread(
+            target=self._keep_fresh, args=(seen,), name="driftwatch-metrics-page", daemon=True
+        )
         self._thread.start()
 
     def stop(self) -> None:

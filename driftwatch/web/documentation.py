@@ -173,8 +173,22 @@ def _link(schema: Mapping[str, Any]) -> str | None:
     """The first schema that a type names."""
     if "$ref" in schema:
         return str(schema["$ref"]).rsplit("/", 1)[-1]
-    inner = [*schema.get("anyOf", ()), *schema.get("oneOf", ()), schema.get("items"), schema.get("additionalProperties")]
+    inner = [
+        *schema.get("anyOf", ()),
+        *schema.get("oneOf", ()),
+        schema.get("items"),
+        schema.get("additionalProperties"),
+    ]
     return next((found for one in inner if isinstance(one, dict) and (found := _link(one)) is not None), None)
 
 
-__all__ = ["Content", "Field", "Operation", "Outcome", "Schema", "documentation_router", "operations_by_tag", "type_text"]
+__all__ = [
+    "Content",
+    "Field",
+    "Operation",
+    "Outcome",
+    "Schema",
+    "documentation_router",
+    "operations_by_tag",
+    "type_text",
+]

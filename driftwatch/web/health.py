@@ -1,4 +1,4 @@
-"""Is it alive, and does it do its work?"""
+"""Whether the process is alive, and whether it does its work."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 
@@ -37,16 +38,16 @@ def number(value: float | None, digits: int = 4) -> str:
 
     Examples
     --------
-    >>> number(11.5371), number(0.000123), number(1234567), number(float("nan")), number(None)
-    ('11.54', '0.000123', '1,234,567', '–', '–')
+    >>> number(11.5371), number(16.0), number(0.000123), number(1234567), number(float("nan")), number(None)
+    ('11.54', '16.00', '0.0001230', '1,234,567', '–', '–')
     """
-    if value is None or value != value:
+    if value is None or math.isnan(value):
         return "–"
-    if float(value).is_integer() and abs(value) < 1e15:
-        return f"{int(value):,}"
-    if abs(value) >= 10**digits:
-        return f"{value:,.0f}" if abs(value) < 1e15 else f"{value:.3g}"
-    return f"{value:.{digits}g}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if 1_000 <= abs(value) < 1e15:
+        return f"{value:,.0f}"
+    return f"{value:#.{digits}g}" if value else "0"
 
 
 def moment(value: datetime | None) -> str:

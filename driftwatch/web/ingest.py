@@ -16,14 +16,12 @@ from driftwatch.pipeline.ingest import Ingest, Submission
 from driftwatch.pipeline.telemetry import Telemetry
 from driftwatch.ports import SpoolReceipt
 from driftwatch.web.answer import Answer
+from driftwatch.web.names import NAME_RULE, is_model_name
 from driftwatch.web.problem_document import Refused
 from driftwatch.web.problems import problem, problem_of, sentence
 from driftwatch.wire import FORMATS, Format
 from driftwatch.wire.native import Decoded, EventT, Rejection
 
-MODEL_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"
-
-_MODEL_NAME = re.compile(MODEL_NAME)
 _TO_THREAD_BYTES = 32 * 1024
 """From here on, decoding would keep the event loop from other requests for longer than a thread costs."""
 
@@ -53,8 +51,8 @@ class IngestRoutes:
 
     async def take(self, kind: Kind, model: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """Decode, check, spool; answer when everything that was taken is durable."""
-        if not _MODEL_NAME.fullmatch(model):
-            return unusable_name()
+        if not is_model_name(model):
+            return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-input", NAME_RULE, field="model")
         try:
             wire_format = _format_of(headers)
         except EventError as error:
@@ -72,9 +70,9 @@ class IngestRoutes:
                 single, submission = await asyncio.to_thread(self._submitted, kind, model, body, wire_format)
             receipts = [await _receipt(one) for one in submission.receipts]
         except _Unreadable as unreadable:
-            error = unreadable.error
-            detail = f"{error.problem} {error.remedy}" if error.remedy else error.problem
-            return problem(HTTPStatus.BAD_REQUEST, "unreadable-body", detail, field=error.field)
+            found = unreadable.error
+            detail = f"{found.problem} {found.remedy}" if found.remedy else found.problem
+            return problem(HTTPStatus.BAD_REQUEST, "unreadable-body", detail, field=found.field)
         except DriftwatchError as refused:
             return problem_of(refused)
         return _answer(single, submission, receipts)
@@ -91,9 +89,7 @@ class IngestRoutes:
     def _with(self, submission: Submission, malformed: list[Rejection], kind: Kind, model: str) -> Submission:
         if not malformed:
             return submission
-        self._telemetry.count(
-            "events_rejected_total", len(malformed), model=model, kind=kind.value, reason="malformed"
-        )
+        self._telemetry.count("events_rejected_total", len(malformed), model=model, kind=kind.value, reason="malformed")
         rejections = sorted((*submission.rejections, *malformed), key=lambda one: one.index)
         return Submission(submission.prediction_ids, tuple(rejections), submission.receipts)
 
@@ -104,16 +100,6 @@ class _Unreadable(Exception):
     def __init__(self, error: EventError) -> None:
         self.error = error
         super().__init__(str(error))
-
-
-def unusable_name() -> Answer:
-    """The answer to a model name that none can have."""
-    return problem(
-        HTTPStatus.UNPROCESSABLE_ENTITY,
-        "invalid-input",
-        "A model's name has 1 to 128 letters, digits, dots, hyphens and underscores, and begins with a letter or digit.",
-        field="model",
-    )
 
 
 def _format_of(headers: Mapping[str, str]) -> Format:
@@ -147,12 +133,14 @@ def _answer(single: bool, submission: Submission, receipts: list[SpoolReceipt]) 
     duplicates = sum(len(one.duplicates) for one in receipts)
     if refused and not accepted and not duplicates:
         first = refused[0]
-        detail = first.error if single or len(refused) == 1 else f"None of the {len(refused):,} events was taken; first: {first.error}"
-        return problem(
-            HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-input", detail, field=first.field, rejected=refused
+        detail = (
+            first.error
+            if single or len(refused) == 1
+            else f"None of the {len(refused):,} events was taken; first: {first.error}"
         )
+        return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-input", detail, field=first.field, rejected=refused)
     taken = Taken(accepted, duplicates, refused, submission.prediction_ids)
     return Answer(HTTPStatus.ACCEPTED.value, msgspec.json.encode(taken))
 
 
-__all__ = ["MODEL_NAME", "IngestRoutes", "Kind", "Taken", "unusable_name"]
+__all__ = ["IngestRoutes", "Kind", "Taken"]

@@ -35,7 +35,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("drift_score", _GAUGE, _FINDING, "Distance of the newest judged window from the baseline."),
     Metric("drift_threshold", _GAUGE, _FINDING, "Tolerance of the score: what is beyond it counts as evidence."),
     Metric("drift_detected", _GAUGE, _FINDING, "1 where the finding of the newest judged window is drift, else 0."),
-    Metric("evidence", _GAUGE, (*_VERSION, "kind"), "Evidence of drift gathered over windows; 1 is none."),
+    Metric("evidence", _GAUGE, (*_VERSION, "kind"), "Evidence of drift gathered over windows."),
     Metric("evidence_limit", _GAUGE, (*_VERSION, "kind"), "Evidence at which the false-alarm budget allows an alert."),
     Metric("window_rows", _GAUGE, (*_VERSION, "stage"), "Rows of the newest judged window."),
     Metric(

@@ -9,7 +9,8 @@ import msgspec
 from fastapi import FastAPI
 
 from driftwatch.web.health import Health
-from driftwatch.web.ingest import MODEL_NAME, Kind, Taken
+from driftwatch.web.ingest import Kind, Taken
+from driftwatch.web.names import MODEL_NAME
 from driftwatch.web.problem_document import Problem, problem_response
 from driftwatch.wire import FORMATS
 from driftwatch.wire.native import MAX_EVENTS, LabelEvent, PredictionEvent
@@ -29,18 +30,17 @@ _EXAMPLES: Mapping[Kind, dict[str, Any]] = {
         "event_time": "2013-03-01T08:20:00Z",
     },
 }
-_WORDS = {
-    Kind.PREDICTIONS: (
-        "Log predictions",
-        f"One event, or up to {MAX_EVENTS:,} as an array or one a line. The answer comes when they are durable. An id "
-        "is made where one is missing; the same id again is a duplicate and changes nothing. One bad event does not "
-        "keep the others out: it is named in `rejected`.",
-    ),
-    Kind.LABELS: (
-        "Send labels",
-        f"One label, or up to {MAX_EVENTS:,}. A label finds its prediction by `prediction_id`, whichever comes first; a "
-        "later one for the same prediction corrects it.",
-    ),
+_SUMMARIES = {Kind.PREDICTIONS: "Log predictions", Kind.LABELS: "Send labels"}
+_DESCRIPTIONS = {
+    Kind.PREDICTIONS: f"""
+One event, or up to {MAX_EVENTS:,} of them as an array or one a line, as they are or gzipped. The answer comes when they
+are durable. An id is made where one is missing; the same id again is a duplicate and changes nothing. One bad event
+does not keep the others out: `rejected` names it.
+""".strip(),
+    Kind.LABELS: f"""
+One label, or up to {MAX_EVENTS:,} of them. A label finds its prediction by `prediction_id`, whichever comes first; a
+later one for the same prediction corrects it.
+""".strip(),
 }
 
 
@@ -77,7 +77,6 @@ def _front_paths() -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _ingest(kind: Kind) -> dict[str, Any]:
-    summary, description = _WORDS[kind]
     event = {"$ref": _REFERENCE.format(name=_EVENTS[kind].__name__)}
     many = {"type": "array", "items": event, "maxItems": MAX_EVENTS}
     content: dict[str, Any] = {
@@ -88,11 +87,16 @@ def _ingest(kind: Kind) -> dict[str, Any]:
     refused = {status: problem_response(status) for status in (400, 404, 408, 413, 415, 422, 503)}
     return {
         "tags": ["events"],
-        "summary": summary,
-        "description": description,
+        "summary": _SUMMARIES[kind],
+        "description": _DESCRIPTIONS[kind],
         "operationId": kind.value,
         "parameters": [
-            {"name": "model", "in": "path", "required": True, "schema": {"type": "string", "pattern": f"^{MODEL_NAME}$"}}
+            {
+                "name": "model",
+                "in": "path",
+                "required": True,
+                "schema": {"type": "string", "pattern": f"^{MODEL_NAME}$"},
+            }
         ],
         "requestBody": {"required": True, "content": content},
         "responses": {

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import HTMLResponse, Response
 
 from driftwatch.core.performance import LOSS_MEASURE
-from driftwatch.core.records import Alert, AlertState, Status, Verdict, WindowRecord
+from driftwatch.core.records import Alert, AlertKind, AlertState, Status, Verdict, WindowRecord
 from driftwatch.core.retrain import FINISHED
 from driftwatch.errors import UnknownModel
 from driftwatch.pipeline.operations import MetricsFacts, ModelSummary, Operations
@@ -31,14 +31,15 @@ _ATTENTION = {Status.DRIFT: 0, Status.ERROR: 1, Status.WARNING: 2}
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """How near the evidence of one kind is to its limit: ``share`` from 0 to 1, on a scale of orders."""
+    """How near the evidence of one kind is to its limit: ``share`` from 0 to 1, on a scale of orders.
+
+    ``named`` are the columns to blame, where there is a choice of them.
+    """
 
     kind: str
     share: float
     status: Status
-    columns: tuple[str, ...]
-    evidence: float
-    limit: float
+    named: tuple[str, ...]
     text: str
 
 
@@ -81,9 +82,7 @@ def page_router(operations: Operations) -> APIRouter:
     router = APIRouter(include_in_schema=False)
 
     @router.get("/")
-    def page(
-        model: OneModel = None, refresh: Annotated[int, Query(ge=0, le=3_600)] = REFRESH_SECONDS
-    ) -> HTMLResponse:
+    def page(model: OneModel = None, refresh: Annotated[int, Query(ge=0, le=3_600)] = REFRESH_SECONDS) -> HTMLResponse:
         facts = operations.metrics_facts()
         alerts = operations.alerts(limit=ALERTS)
         retrains = operations.retrains(limit=RETRAINS)
@@ -164,7 +163,7 @@ def _detail(operations: Operations, facts: MetricsFacts, summary: ModelSummary) 
         rows.append(_row(window, window.performance.get(measure), known.value if known is not None else None))
     latest = next((row for row in rows if row.loss is not None), None)
     line = Sparkline.of(
-        [(row.span, row.loss) for row in reversed(rows) if row.loss is not None],
+        [(row.window.key.model_version, row.span, row.loss) for row in reversed(rows) if row.loss is not None],
         latest.reference if latest else None,
     )
     return Detail(summary, words(measure), tuple(rows), latest, line)
@@ -200,9 +199,7 @@ def _bar(verdict: Verdict) -> Bar:
         kind=words(verdict.kind.value),
         share=share if math.isfinite(share) else 0.0,
         status=verdict.status,
-        columns=verdict.columns,
-        evidence=verdict.evidence,
-        limit=limit,
+        named=verdict.columns if verdict.kind is AlertKind.FEATURE_DRIFT and verdict.status is Status.DRIFT else (),
         text=verdict.text or f"evidence {number(verdict.evidence)} of {number(limit)}",
     )
 

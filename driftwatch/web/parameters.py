@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import Path, Query
-from pydantic import AwareDatetime
+from pydantic import AfterValidator, AwareDatetime, WithJsonSchema
 
-from driftwatch.web.ingest import MODEL_NAME
+from driftwatch.web.names import MODEL_NAME, NAME_RULE, is_model_name
 from driftwatch.web.problems import ProblemError, problem
 
-ModelName = Annotated[str, Path(pattern=f"^{MODEL_NAME}$", description="The model's name.")]
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+def _named(name: str) -> str:
+    if not is_model_name(name):
+        raise ValueError(NAME_RULE)
+    return name
+
+
+def _in_utc(moment: datetime) -> datetime:
+    if not _EARLIEST <= moment <= _LATEST:
+        raise ValueError("must lie between 1970 and 9999")
+    return moment.astimezone(UTC)
+
+
+Name = Annotated[str, AfterValidator(_named), WithJsonSchema({"type": "string", "pattern": f"^{MODEL_NAME}$"})]
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+
+ModelName = Annotated[Name, Path(description="The model's name.")]
 ModelVersion = Annotated[
     str | None, Query(min_length=1, max_length=256, description="One version only; all of them by default.")
 ]
-OneModel = Annotated[str | None, Query(pattern=f"^{MODEL_NAME}$", description="One model only.")]
+OneModel = Annotated[Name | None, Query(description="One model only.")]
 Segment = Annotated[str | None, Query(max_length=256, description="One segment only.")]
-From = Annotated[
-    AwareDatetime | None, Query(alias="from", description="RFC 3339 with an offset: begins at or after it.")
-]
-To = Annotated[AwareDatetime | None, Query(alias="to", description="RFC 3339 with an offset: begins before it.")]
+From = Annotated[Moment | None, Query(alias="from", description="RFC 3339 with an offset: begins at or after it.")]
+To = Annotated[Moment | None, Query(alias="to", description="RFC 3339 with an offset: begins before it.")]
 Limit = Annotated[int | None, Query(ge=1, le=1_000, description="At most so many, newest first.")]
 
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from http import HTTPStatus
 
@@ -70,8 +69,8 @@ def problem(
 
     Examples
     --------
-    >>> problem(HTTPStatus.NOT_FOUND, "not-found", "There is nothing here.").body
-    b'{"type":"urn:problem-type:driftwatch:not-found","title":"Not Found","status":404,"detail":"There is nothing here."}'
+    >>> problem(HTTPStatus.NOT_FOUND, "not-found", "Nothing here.").body
+    b'{"type":"urn:problem-type:driftwatch:not-found","title":"Not Found","status":404,"detail":"Nothing here."}'
     """
     document = Problem(
         type=_URN + kind,
@@ -163,25 +162,36 @@ def _framework_problem(request: Request, error: HTTPException) -> Answer:
 
 
 def _validation_problem(error: RequestValidationError) -> Answer:
-    rows = [(_field_of(one["loc"]), _without_prefix(str(one["msg"]))) for one in error.errors()]
+    rows = [(_field_of(one["loc"]), in_words(one["type"], one["msg"])) for one in error.errors()]
     field, detail = rows[0]
     refused = [Refused(index, name, text) for index, (name, text) in enumerate(rows)] if len(rows) > 1 else []
-    return problem(
-        HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-input", f"{sentence(detail)}.", field=field, rejected=refused
-    )
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-input", detail, field=field, rejected=refused)
 
 
 def _field_of(location: Sequence[object]) -> str:
     return ".".join(str(part) for part in location[1:]) or str(location[0])
 
 
-def _without_prefix(message: str) -> str:
-    return re.sub(r"^(Value|Assertion) error, ", "", message).rstrip(".")
+def in_words(kind: str, message: str) -> str:
+    """What a validator says, as a sentence.
+
+    Examples
+    --------
+    >>> in_words("timezone_aware", "Input should have timezone info")
+    'Must be a time with an offset, such as 2026-01-31T08:00:00Z.'
+    >>> in_words("value_error", "Value error, must lie after 1970")
+    'Must lie after 1970.'
+    """
+    if kind.startswith(("datetime", "timezone")):
+        return "Must be a time with an offset, such as 2026-01-31T08:00:00Z."
+    text = message.removeprefix("Value error, ").replace("Input should be", "Must be").rstrip(".")
+    return f"{sentence(text)}."
 
 
 __all__ = [
     "ProblemError",
     "add_problem_handlers",
+    "in_words",
     "problem",
     "problem_of",
     "response_of",

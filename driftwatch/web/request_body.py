@@ -9,7 +9,7 @@ from fastapi import Request
 from pydantic import BaseModel, ValidationError
 
 from driftwatch.web.bodies import Disconnected, headers_of, read_body
-from driftwatch.web.problems import ProblemError, problem, sentence
+from driftwatch.web.problems import ProblemError, in_words, problem
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -48,10 +48,8 @@ async def json_body(request: Request, kind: type[ModelT], most_bytes: int) -> Mo
             detail = f"The body is no JSON: {first['msg'].removeprefix('Invalid JSON: ')}."
             raise ProblemError(problem(HTTPStatus.BAD_REQUEST, "unreadable-body", detail)) from None
         field = ".".join(str(part) for part in first["loc"]) or None
-        detail = f"{sentence(first['msg'])}."
-        raise ProblemError(
-            problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-input", detail, field=field)
-        ) from None
+        detail = in_words(first["type"], first["msg"])
+        raise ProblemError(problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-input", detail, field=field)) from None
 
 
 def documented_body(schema: dict[str, Any]) -> dict[str, Any]:

@@ -16,19 +16,25 @@ def run_app(app: ASGIApp, listener: socket.socket) -> None:
 
     Requests that are being answered then have ten seconds. One process: the stores belong to it alone.
     """
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        lifespan="on",
-        limit_concurrency=MOST_CONNECTIONS,
-        timeout_keep_alive=5,
-        timeout_graceful_shutdown=STOP_SECONDS,
-        h11_max_incomplete_event_size=64 * 1024,
+    server_of(app).run(sockets=[listener])
+
+
+def server_of(app: ASGIApp) -> uvicorn.Server:
+    """The server, not yet started. Bodies are bounded by the application, their number by the server."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            lifespan="on",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=MOST_CONNECTIONS,
+            timeout_keep_alive=5,
+            timeout_graceful_shutdown=STOP_SECONDS,
+        )
     )
-    uvicorn.Server(config).run(sockets=[listener])
 
 
-__all__ = ["run_app"]
+__all__ = ["run_app", "server_of"]

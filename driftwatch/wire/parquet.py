@@ -54,7 +54,7 @@ def write_rows(parts: Iterable[LabelledRows], file: IO[bytes], *, scratch: Path 
 
     Memory holds one part at a time: the parts wait in an unnamed file in ``scratch`` until all columns are known.
     """
-    fields: dict[str, Any] = {name: _TEXT for name in ("prediction_id",)}
+    fields: dict[str, Any] = {"prediction_id": _TEXT}
     with tempfile.TemporaryFile(dir=scratch) as waiting:
         rows = _spill(parts, waiting, fields)
         schema = pa.schema([(name, fields[name]) for name in _ordered(fields)])
@@ -108,7 +108,9 @@ def _table(part: LabelledRows) -> Any:
     columns["label"] = _array(part.labels)
     columns["label_time"] = times(part.label_time)
     missing = pa.array(part.label_time == _NO_TIME)
-    columns["label_time"] = pa.compute.if_else(missing, pa.scalar(None, columns["label_time"].type), columns["label_time"])
+    columns["label_time"] = pa.compute.if_else(
+        missing, pa.scalar(None, columns["label_time"].type), columns["label_time"]
+    )
     return pa.table(columns)
 
 
