@@ -77,7 +77,8 @@ def model_named_in(document: bytes) -> str:
         found = msgspec.json.decode(document)
     except (msgspec.DecodeError, UnicodeDecodeError):
         found = None
-    name = found.get("model") if isinstance(found, dict) else None
+    inner = found.get("baseline") if isinstance(found, dict) else None
+    name = inner.get("model") if isinstance(inner, dict) else None
     if not isinstance(name, str) or not name:
         raise InputError(
             "names no model, or is no baseline.", field="baseline", remedy="Give what Baseline.to_json() wrote."
