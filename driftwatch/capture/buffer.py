@@ -11,7 +11,6 @@ import itertools
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -78,8 +77,16 @@ class Waiting(Protocol):
         ...
 
 
-Deliver = Callable[[list[Call], Waiting], None]
-"""Bring calls to the service, however long it takes, and count what is dropped."""
+class Deliver(Protocol):
+    """Brings calls to the service."""
+
+    def __call__(self, calls: list[Call], waiting: Waiting) -> None:
+        """Send them, however long it takes, and count what is dropped."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections; a later call may open new ones."""
+        ...
 
 
 class Buffer:
@@ -91,16 +98,14 @@ class Buffer:
     Parameters
     ----------
     deliver
-        Called in the background thread with at most ``limits.batch_events`` rows (or one call with more).
+        Called in the background thread with at most ``limits.batch_events`` rows (or one call with more), and
+        closed where the thread ends and in a child process.
     limits
         See :class:`BufferLimits`.
-    forked
-        Called in a child process, where nothing of the parent's may be used on.
     """
 
-    def __init__(self, deliver: Deliver, limits: BufferLimits, forked: Callable[[], None]) -> None:
+    def __init__(self, deliver: Deliver, limits: BufferLimits) -> None:
         self._deliver = deliver
-        self._forked = forked
         self.limits = limits
         self._begin()
         self._lifetime = Lifetime(self)
@@ -177,9 +182,10 @@ class Buffer:
 
     def close(self, timeout_seconds: float) -> bool:
         """Take nothing more, and send what is held; what is left when the time is over is dropped."""
+        deadline = time.monotonic() + timeout_seconds
         with self._lock:
             self._closed = True
-            self._give_up_at = time.monotonic() + timeout_seconds
+            self._give_up_at = deadline
         sent = self.flush(timeout_seconds)
         left: list[Call] = []
         while self._calls:
@@ -189,6 +195,9 @@ class Buffer:
         self.drop(Dropped.CLOSED, sum(call.kept for call in left))
         self._let_go(left)
         self._wake.set()
+        thread = self._thread
+        if thread is not None and thread.is_alive():
+            thread.join(max(0.0, deadline - time.monotonic()))
         return sent
 
     def begin_in_child(self) -> None:
@@ -196,7 +205,7 @@ class Buffer:
         closed = self._closed
         self._begin()
         self._closed = closed
-        self._forked()
+        self._deliver.close()
 
     def pause(self, seconds: float) -> bool:
         """Wait between two attempts; a flush shortens it. False once a closed buffer's time is over."""
@@ -256,6 +265,7 @@ class Buffer:
             self._let_go(batch)
             self._sending = 0
             del batch
+        self._deliver.close()
 
     def _wait(self) -> bool:
         """Wait for calls, and for others to share their request; false after a long silence, when the thread ends."""

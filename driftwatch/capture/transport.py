@@ -120,7 +120,11 @@ class Transport:
 
     def _read(self, response: HTTPResponse, most: int) -> bytes:
         with self._reached():
-            return response.read(most)
+            found = response.read(most)
+        # http.client takes the end of a connection for the end of an answer where it is read in pieces.
+        if len(found) < most and response.length:
+            raise ServiceUnavailable(f"{self.url} broke off its answer.", status=response.status)
+        return found
 
     @contextmanager
     def _reached(self) -> Iterator[None]:

@@ -15,7 +15,7 @@ from typing import Any
 
 JsonValue = str | bool | int | float | None
 
-_AS_THEY_ARE = frozenset({str, bool, int, type(None)})
+_AS_THEY_ARE = frozenset({str, bool, type(None)})
 _LONGEST_TEXT = 1_000
 _LARGEST_INTEGER = 2**63 - 1
 
@@ -24,7 +24,8 @@ def plain(value: Any) -> JsonValue:
     """One value as JSON has it.
 
     Numbers, texts and booleans stay (NumPy's become Python's), NaN, NaT and NA are ``None``, times are ISO 8601,
-    durations are seconds, decimals floats. Anything else is its ``str``, cut to 1,000 characters.
+    durations are seconds, decimals and integers beyond 64 bits floats. Anything else is its ``str``, cut to 1,000
+    characters.
 
     Examples
     --------
@@ -37,7 +38,7 @@ def plain(value: Any) -> JsonValue:
     if kind in _AS_THEY_ARE:
         unchanged: JsonValue = value
         return unchanged
-    return _converted(value)
+    return _integer(value) if kind is int else _converted(value)
 
 
 def plain_list(values: Iterable[Any]) -> list[JsonValue]:
@@ -121,6 +122,16 @@ def _number(value: float) -> JsonValue:
     return "Infinity" if value > 0 else "-Infinity"
 
 
+def _integer(value: int) -> JsonValue:
+    """The service takes integers of 64 bits."""
+    if -_LARGEST_INTEGER - 1 <= value <= _LARGEST_INTEGER:
+        return value
+    try:
+        return float(value)
+    except OverflowError:
+        return "Infinity" if value > 0 else "-Infinity"
+
+
 def _converted(value: Any) -> JsonValue:  # noqa: PLR0911 - one line a kind of value
     name = type(value).__name__
     if name in {"NAType", "NaTType"}:
@@ -132,7 +143,7 @@ def _converted(value: Any) -> JsonValue:  # noqa: PLR0911 - one line a kind of v
     if isinstance(value, float | Decimal):
         return _number(float(value))
     if isinstance(value, int):
-        return int(value)
+        return _integer(int(value))
     if isinstance(value, timedelta):
         return value.total_seconds()
     if isinstance(value, datetime | date | time):

@@ -137,7 +137,7 @@ class Watched:
             classes=options["classes"],
         )
         self._options = options
-        self._recorder = Recorder(target, Buffer(delivery, limits, delivery.close))
+        self._recorder = Recorder(target, Buffer(delivery, limits))
         self._record_methods()
 
     def request(
@@ -248,7 +248,7 @@ class Watched:
         delattr(self._recorder.target.model, name)
 
     def __dir__(self) -> list[str]:
-        return sorted({*object.__dir__(self), *dir(self._recorder.target.model)})
+        return sorted({*dir(type(self)), *dir(self._recorder.target.model)})
 
     def __repr__(self) -> str:
         return f"watch({self._recorder.target.model!r}, name={self._options['name']!r})"
@@ -285,7 +285,9 @@ _OPERATORS: dict[str, Callable[..., Any]] = {"__call__": _call, "__len__": _leng
 
 
 def _class_for(kind: type) -> type[Watched]:
-    operators = {name: operator for name, operator in _OPERATORS.items() if hasattr(kind, name)}
+    # Not hasattr: every class can be called itself.
+    known = {name for base in kind.__mro__ for name in vars(base)}
+    operators = {name: operator for name, operator in _OPERATORS.items() if name in known}
     return type("Watched", (Watched,), {"__slots__": (), "__class__": property(_class), **operators})
 
 

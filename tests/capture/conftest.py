@@ -47,6 +47,9 @@ def accepted(request: Request) -> Reply:
 class Service:
     """A real HTTP server on loopback that does what its script says, and remembers what it was asked."""
 
+    Reply = Reply
+    accepted = staticmethod(accepted)
+
     def __init__(self) -> None:
         self.requests: list[Request] = []
         self.script: Script = accepted
@@ -71,13 +74,16 @@ class Service:
                     return
                 self.send_response(reply.status)
                 self.send_header("Content-Type", reply.content_type)
-                self.send_header("Content-Length", str(len(reply.body)))
+                if "Content-Length" in reply.headers:
+                    self.close_connection = True
+                else:
+                    self.send_header("Content-Length", str(len(reply.body)))
                 for name, value in reply.headers.items():
                     self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(reply.body)
 
-            do_GET = do_POST = do_PUT = answer
+            do_GET = do_POST = do_PUT = answer  # noqa: N815 - the names that http.server looks for
 
             def log_message(self, *_: object) -> None:
                 pass

@@ -14,7 +14,7 @@ from driftwatch.capture.rows import UnreadableRows, copied
 
 EXPECTED = [{"x": 1.5, "c": "DE"}, {"x": 2.5, "c": "FR"}]
 COLUMNS = {"x": [1.5, 2.5], "c": ["DE", "FR"]}
-Flight = namedtuple("Flight", ["x", "c"])  # noqa: PYI024 - as a user would hand it over
+Flight = namedtuple("Flight", ["x", "c"])
 
 
 @pytest.mark.parametrize(
@@ -90,9 +90,12 @@ def test_missing_and_infinite_cells_are_what_json_has_for_them() -> None:
     frame = pd.DataFrame({"x": [np.nan, np.inf], "c": [None, "FR"], "n": pd.array([1, None], dtype="Int64")})
     expected = [{"x": None, "c": None, "n": 1}, {"x": "Infinity", "c": "FR", "n": None}]
     assert copied(frame, 100).features(None, 2) == expected
-    assert copied(pl.DataFrame({"x": [float("nan"), float("inf")], "c": [None, "FR"], "n": [1, None]}), 100).features(
-        None, 2
-    ) == expected
+    assert (
+        copied(pl.DataFrame({"x": [float("nan"), float("inf")], "c": [None, "FR"], "n": [1, None]}), 100).features(
+            None, 2
+        )
+        == expected
+    )
 
 
 @pytest.mark.parametrize(
@@ -163,7 +166,9 @@ def test_a_tensor_is_read_as_its_array() -> None:
     assert copied(Tensor(np.array([[1.5, 2.5]])), 100).features(None, 1) == [{"x0": 1.5, "x1": 2.5}]
 
 
-@pytest.mark.parametrize("make", [np.array, pd.DataFrame, pl.DataFrame, list], ids=["numpy", "pandas", "polars", "list"])
+@pytest.mark.parametrize(
+    "make", [np.array, pd.DataFrame, pl.DataFrame, list], ids=["numpy", "pandas", "polars", "list"]
+)
 def test_the_same_rows_are_told_from_others(make: Any) -> None:
     rows = copied(make([[1.5, 2.5]]), 10)
     assert rows.same_as(copied(make([[1.5, 2.5]]), 10))
