@@ -5,8 +5,8 @@ A profile is counts over these cells, so two profiles of the same baseline add u
 *Numbers.* ``edges`` are ``k`` ascending finite numbers; cell ``i`` holds ``edges[i-1] < x <= edges[i]``, the first
 and the last are open: ``k + 1`` cells. The first edge is just below the reference's smallest value and the last is
 its largest, so the end cells hold exactly what is out of the reference's range. A value that repeats in the
-reference has a cell of its own (its edges are its neighbour below and itself). Two more counts follow: missing
-(``nan``) and non-finite.
+reference, often enough to matter, has a cell of its own (its edges are the next smaller float and itself). Two more
+counts follow: missing (``nan``) and non-finite.
 
 *Names.* One cell a name that is frequent in the reference, then ``other`` (names that were rare in it), ``unseen``
 (names that it never had) and missing.

@@ -108,7 +108,9 @@ def _from_durations(array: NDArray[Any]) -> RawColumn:
 def _from_pandas(series: Any) -> RawColumn:
     dtype = series.dtype
     if str(dtype) == "category":
-        return _from_codes(series.cat.codes.to_numpy(), series.cat.categories.tolist())
+        # A series keeps its categories behind an accessor, a bare array or index does not.
+        coded = getattr(series, "cat", series)
+        return _from_codes(np.asarray(coded.codes), coded.categories.tolist())
     kind = dtype.kind
     if isinstance(dtype, np.dtype) and kind in "iufbmM":
         return _from_numpy(series.to_numpy())

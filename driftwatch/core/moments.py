@@ -29,8 +29,8 @@ LARGEST_SUMMAND = 2.0**1000
 LARGEST_DEVIATION = 2.0**500
 """Deviations (in scales) beyond this are counted as this, so that their squares stay finite."""
 
-_BLOCK = 1 << 16
-_BLOCK_BITS = 16
+_BLOCK_BITS = 15
+_BLOCK = 1 << _BLOCK_BITS
 _MANTISSA_BITS = 53
 
 
@@ -61,25 +61,33 @@ def from_units(total: int, divisor: int = 1) -> float:
     try:
         return total / (divisor << -UNIT_EXPONENT)
     except OverflowError:
-        return math.copysign(math.inf, total)
+        return math.inf if total > 0 else -math.inf
 
 
 def _block_sum(block: NDArray[np.float64]) -> int:
-    rest = np.clip(block, -LARGEST_SUMMAND, LARGEST_SUMMAND)
+    largest = max(float(block.max()), -float(block.min()))
+    if largest == 0.0:
+        return 0
+    rest = block.copy() if largest <= LARGEST_SUMMAND else np.clip(block, -LARGEST_SUMMAND, LARGEST_SUMMAND)
     part = np.empty_like(rest)
+    exponent = math.frexp(min(largest, LARGEST_SUMMAND))[1]
     total = 0
-    while True:
-        largest = max(float(rest.max()), -float(rest.min()))
-        if largest == 0.0:
-            return total
-        # Parts are multiples of 2**unit below 2**exponent: their sum needs exponent - unit + 16 <= 53 bits.
-        exponent = math.frexp(largest)[1]
+    while len(rest):
+        # All are below 2**exponent; their parts are multiples of 2**unit, so that no partial sum of a block needs
+        # more than 53 bits.
         unit = max(exponent + _BLOCK_BITS - _MANTISSA_BITS, UNIT_EXPONENT)
         splitter = math.ldexp(1.5, unit + _MANTISSA_BITS - 1)
         np.add(rest, splitter, out=part)
         np.subtract(part, splitter, out=part)
         np.subtract(rest, part, out=rest)
         total += int(math.ldexp(float(part.sum()), -unit)) << (unit - UNIT_EXPONENT)
+        # What is left is at most half a unit, and of most values nothing.
+        exponent = unit
+        left = np.count_nonzero(rest)
+        if left * 2 < len(rest):
+            rest = rest[rest != 0.0]
+            part = part[:left]
+    return total
 
 
 @dataclass(frozen=True, slots=True)

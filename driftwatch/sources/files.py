@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from driftwatch.errors import FileError
@@ -18,6 +19,10 @@ EXTENSIONS = (".csv", ".parquet", ".arrow", ".feather", ".ndjson", ".jsonl")
 """What can be read. ``.arrow`` and ``.feather`` are Arrow IPC files (or, with ``.arrow``, streams)."""
 
 BATCH_ROWS = 65_536
+"""Rows of a batch, unless told."""
+
+LONGEST_REASON = 160
+"""Characters that a message quotes of what the reader said."""
 
 
 def read_table(path: str | Path) -> pa.Table:
@@ -72,7 +77,7 @@ def _batches(path: Path, rows: int, *, whole: bool) -> Iterator[pa.RecordBatch]:
             if batch.num_rows:
                 yield batch
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        reason = str(error).splitlines()[0].strip().rstrip(".") if str(error) else type(error).__name__
+        reason = shorten(str(error) or type(error).__name__, LONGEST_REASON, placeholder=" ...").rstrip(".")
         raise FileError(
             f"the file cannot be read as {extension[1:]}: {reason}.",
             field=str(path),

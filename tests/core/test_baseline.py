@@ -83,9 +83,10 @@ def test_whole_numbers_stay_numbers_unless_named():
         ([None] * 100, "no value"),
         ([math.nan] * 100, "no value"),
         ([math.inf] * 100, "no finite number"),
+        (pd.Categorical([None] * 100, categories=["a"]), "no value"),
         ([[1]] * 100, "lists"),
     ],
-    ids=["datetimes", "identifiers", "free text", "none", "nan", "infinities", "lists"],
+    ids=["datetimes", "identifiers", "free text", "none", "nan", "infinities", "no category", "lists"],
 )
 def test_columns_that_cannot_be_judged_are_set_aside_with_a_notice(column, words):
     baseline = fit({"x": np.arange(100.0), "odd": column})
@@ -134,6 +135,7 @@ def test_missing_and_infinite_values_have_their_counts():
         (list(range(60)), Task.REGRESSION, ()),
         ([0.5, 1.0, 2.0] * 20, Task.REGRESSION, ()),
         ([1.0, 2.0, 3.0] * 20, Task.REGRESSION, ()),
+        ([math.inf, 1.0] * 30, Task.REGRESSION, ()),
     ],
     ids=str,
 )
@@ -142,6 +144,16 @@ def test_the_task_and_its_classes_follow_from_the_label(label, task, classes):
     assert baseline.schema.task is task
     assert baseline.schema.classes == classes
     assert any(task.value in notice for notice in baseline.notices)
+
+
+def test_the_prediction_speaks_for_the_task_where_there_is_no_label():
+    assert fit({"x": np.arange(60.0), "p": ["a", "b"] * 30}, prediction="p").schema.classes == ("a", "b")
+
+
+def test_the_schema_finds_columns_by_name_and_features_in_order():
+    schema = fit(FRAME, label="minutes", prediction="guess", timestamp="when").schema
+    assert [column.name for column in schema.features] == ["distance", "weekday", "carrier", "late"]
+    assert schema.by_name["guess"].role is ColumnRole.PREDICTION
 
 
 def test_fractional_predictions_of_whole_labels_are_regression():
@@ -224,6 +236,13 @@ def test_scores_are_numeric_columns_of_their_role():
         ({"x": [1.0] * 3, "y": ["a", "b", "c"]}, {"label": "y", "task": "binary"}, "y", "3 classes were found"),
         ({"y": [True, False], "p": [1, 0]}, {"label": "y", "prediction": "p"}, "y", "0, 1, false, true"),
         ({"x": [1.0], "y": [None]}, {"label": "y", "task": "regression"}, "y", "the label has no value"),
+        ({"x": [1.0], "y": [None]}, {"label": "y", "task": "binary"}, "y", "the label has no value"),
+        (
+            {"y": ["a", "b"], "p": [None, None]},
+            {"label": "y", "prediction": "p", "task": "binary"},
+            "p",
+            "the prediction has no value",
+        ),
         ({"x": [1.0], "y": [1.0]}, {"label": "y", "task": "ranking"}, "task", "is no task"),
         ({"x": [1.0], "s": [1.0]}, {"score": "s"}, "s", "regression has no scores"),
         ({"y": ["a", "b"], "s": [1.0, 0.0], "t": [0.0, 1.0]}, {"label": "y", "score": ["s", "t"]}, "s", "takes 1"),

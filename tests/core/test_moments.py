@@ -100,6 +100,20 @@ def test_documents_give_back_the_same_moments(values, centre):
     assert Moments.from_document(moments.to_document()) == moments
 
 
+@pytest.mark.parametrize(
+    "change", [{"scale": 0.0}, {"centre": math.inf}, {"count": -1}, {"minimum": 2.0}, {"maximum": math.nan}]
+)
+def test_documents_that_cannot_be_are_refused(change):
+    document = Moments.of(np.array([1.0]), 0.0, 1.0).to_document()
+    with pytest.raises(ValueError):  # noqa: PT011 - each has its own words
+        Moments.from_document({**document, **change})
+
+
+def test_sums_and_variances_beyond_float64_are_infinite():
+    assert from_units(-(2**3000)) == -math.inf
+    assert Moments(0.0, 2.0**1000, 2, 0, 2**2600, -1.0, 1.0).variance == math.inf
+
+
 @pytest.mark.parametrize("total", [[], ["zz", 0], ["1", -1], ["1", 10**9], ["f" * 2000, 0], "1"])
 def test_sums_that_cannot_be_are_refused(total):
     document = Moments.of(np.array([1.0]), 0.0, 1.0).to_document()

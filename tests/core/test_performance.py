@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
@@ -31,6 +31,7 @@ def classification(prediction, label, names=classes, task=Task.MULTICLASS):
     return PerformanceSums.of(task, names, Names.of(prediction), Names.of(label))
 
 
+@settings(max_examples=40)
 @given(pairs_of_numbers)
 def test_regression_measures_equal_those_of_scikit_learn(pairs):
     prediction, label = (np.array(column) for column in zip(*pairs, strict=True))
@@ -45,6 +46,7 @@ def test_regression_measures_equal_those_of_scikit_learn(pairs):
         assert measures["r2"].value == pytest.approx(metrics.r2_score(label, prediction), rel=1e-6, abs=1e-6)
 
 
+@settings(max_examples=40)
 @given(pairs_of_names)
 def test_classification_measures_equal_those_of_scikit_learn(pairs):
     prediction, label = (list(column) for column in zip(*pairs, strict=True))
@@ -55,6 +57,7 @@ def test_classification_measures_equal_those_of_scikit_learn(pairs):
     assert measures["macro_f1"].value == pytest.approx(macro)
 
 
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=40))
 def test_binary_measures_are_of_the_last_class(pairs):
     prediction, label = (["yes" if value else "no" for value in column] for column in zip(*pairs, strict=True))
@@ -81,7 +84,7 @@ def test_the_loss_of_classification_is_the_error_rate_with_its_standard_error():
 
 def test_errors_far_from_zero_keep_their_spread():
     label = np.full(4, 1e9)
-    loss = regression(label + [4, 7, 13, 16], label).loss()
+    loss = regression(np.add(label, [4, 7, 13, 16]), label).loss()
     assert loss.standard_error == pytest.approx(math.sqrt(30.0 / 4), rel=1e-15)
 
 

@@ -92,6 +92,7 @@ def test_a_column_that_turns_to_words_late_is_text_when_read_whole(tmp_path):
         ("empty.parquet", b"", "the file is empty"),
         ("header.csv", b"x,y\n", "no rows"),
         ("ragged.csv", b"x,y\n1,2\n1,2,3\n", "cannot be read as csv"),
+        ("wide.csv", b"x" + b",y" * 500 + b"\n1\n", "cannot be read as csv"),
         ("t.parquet", b"not parquet at all", "cannot be read as parquet"),
         ("t.arrow", b"not arrow at all", "cannot be read as arrow"),
         ("short.arrow", b"ARROW1", "cannot be read as arrow"),
@@ -111,6 +112,7 @@ def test_files_that_cannot_be_read_are_refused_with_a_remedy(tmp_path, name, con
     assert caught.value.field == str(path)
     assert caught.value.remedy
     assert "\n" not in str(caught.value)
+    assert len(caught.value.problem) < 240
 
 
 def test_a_file_cut_short_is_refused(tmp_path):
