@@ -12,9 +12,19 @@ Examples
 1
 """
 
+from driftwatch.testing.batches import as_rows, label_batch, prediction_batch
 from driftwatch.testing.log import MemoryLog
 from driftwatch.testing.outside import ManualClock, RecordingSink
 from driftwatch.testing.spool import MemorySpool
 from driftwatch.testing.state import MemoryState
 
-__all__ = ["ManualClock", "MemoryLog", "MemorySpool", "MemoryState", "RecordingSink"]
+__all__ = [
+    "ManualClock",
+    "MemoryLog",
+    "MemorySpool",
+    "MemoryState",
+    "RecordingSink",
+    "as_rows",
+    "label_batch",
+    "prediction_batch",
+]
