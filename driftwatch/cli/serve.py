@@ -31,6 +31,8 @@ def serve(
 
     settings = load_settings(config, data=data, host=host, port=port)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for talkative in ("alembic", "uvicorn", "httpx"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)
     listener = _listen(settings.host, settings.port)
     service = build_service(settings)
     try:
