@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 
 from driftwatch import __version__
@@ -92,6 +93,18 @@ def words(value: str) -> str:
     return value.replace("_", " ")
 
 
+def prose(text: str) -> Markup:
+    """A description for people: escaped, and what stands in backticks as code.
+
+    Examples
+    --------
+    >>> prose("a `b` <c>")
+    Markup('a <code>b</code> &lt;c&gt;')
+    """
+    parts = text.split("`")
+    return Markup("").join(Markup("<code>{}</code>").format(one) if at % 2 else one for at, one in enumerate(parts))
+
+
 _STYLE = files("driftwatch.web").joinpath("static", "style.css").read_bytes()
 _ENVIRONMENT = Environment(
     loader=PackageLoader("driftwatch.web", "templates"),
@@ -101,8 +114,8 @@ _ENVIRONMENT = Environment(
     lstrip_blocks=True,
     auto_reload=False,
 )
-_ENVIRONMENT.filters.update(number=number, moment=moment, words=words)
+_ENVIRONMENT.filters.update(number=number, moment=moment, prose=prose, words=words)
 _ENVIRONMENT.globals["driftwatch_version"] = __version__
 
 
-__all__ = ["html", "moment", "number", "span", "style", "words"]
+__all__ = ["html", "moment", "number", "prose", "span", "style", "words"]

@@ -20,8 +20,8 @@ from driftwatch.web.html import html, number, span, style, words
 from driftwatch.web.parameters import OneModel
 from driftwatch.web.sparkline import Sparkline
 
-WINDOWS = 60
-ALERTS = 20
+WINDOWS = 53
+ALERTS = 12
 RETRAINS = 10
 REFRESH_SECONDS = 15
 
