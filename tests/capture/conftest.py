@@ -83,7 +83,7 @@ class Service:
                 self.end_headers()
                 self.wfile.write(reply.body)
 
-            do_GET = do_POST = do_PUT = answer  # noqa: N815 - the names that http.server looks for
+            do_GET = do_POST = do_PUT = answer
 
             def log_message(self, *_: object) -> None:
                 pass

@@ -146,7 +146,7 @@ def test_windows_are_asked_for_by_time_segment_and_version(client: Client, servi
     assert [request.path for request in service.requests] == [
         "/v1/models/m/drift",
         "/v1/models/m/performance?from=2013-04-01T00%3A00%3A00.000000Z&to=2013-05-01T00%3A00%3A00.000000Z&"
-        + "segment=DE&model_version=1&limit=5",
+        "segment=DE&model_version=1&limit=5",
     ]
 
 
