@@ -139,7 +139,7 @@ class World:
         for name, column in self.baseline.columns.items():
             moments = ColumnProfile.empty(column).moments
             columns[name] = ColumnProfile(self.rng.multinomial(rows, truth[name]), moments)
-        return Profile(rows, columns)
+        return Profile(rows, columns, self.baseline.layout)
 
 
 @dataclass(frozen=True)

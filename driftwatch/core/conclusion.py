@@ -101,7 +101,7 @@ def concluded(
         evidence=evidence,
         limit=limit,
         columns=columns,
-        text=_sentence(status, reason, evidence, limit.value, [one for one in marked if one.column in columns]),
+        text=_sentence(reason, evidence, limit.value, _carriers(columns, marked)),
     )
     kept = KindMemory() if recovered else replace(after, alarmed=alarmed)
     return Judgement(findings=marked, verdicts=(verdict,), memory=memory.with_kind(kind, kept))
@@ -141,30 +141,36 @@ def _note(finding: Finding) -> str:
     return ""
 
 
-def _sentence(status: Status, reason: VerdictReason, evidence: float, limit: float, carriers: Sequence[Finding]) -> str:
-    shown: dict[str, Finding] = {}
-    for finding in carriers:
-        held = shown.get(finding.column)
-        if held is None or (finding.status is Status.DRIFT, finding.evidence) > (
-            held.status is Status.DRIFT,
-            held.evidence,
-        ):
-            shown[finding.column] = finding
-    named = "; ".join(
-        f"{one.column} ({one.change.text}; {one.statistic} {one.score:.3g}, threshold {one.threshold.value:.3g})"
-        for one in list(shown.values())[:3]
-    )
-    more = f" and {len(shown) - 3} more" if len(shown) > 3 else ""
+def _sentence(reason: VerdictReason, evidence: float, limit: float, carriers: Sequence[Finding]) -> str:
     enough = f"evidence {_short(evidence)} of {_short(limit)}"
-    if reason is VerdictReason.FIXED_THRESHOLD_PASSED:
-        return f"Above the fixed threshold: {named}{more}."
-    if reason is VerdictReason.STILL_DRIFTING:
-        return f"Still moved: {named}{more}; {enough}."
-    if status is Status.DRIFT:
-        return f"Moved: {named}{more}; {enough}."
-    if status is Status.WARNING:
+    if reason is VerdictReason.WITHIN_TOLERANCE:
+        return f"Within tolerance; {enough}."
+    if reason is VerdictReason.EVIDENCE_GROWING:
         return f"Something may be moving; {enough}."
-    return f"Within tolerance; {enough}."
+    named = "; ".join(_clause(finding) for finding in carriers[:_COLUMNS_SHOWN])
+    if len(carriers) > _COLUMNS_SHOWN:
+        named += f"; and {len(carriers) - _COLUMNS_SHOWN} more"
+    if reason is VerdictReason.FIXED_THRESHOLD_PASSED:
+        return f"Above the fixed threshold: {named}."
+    return f"{'Still moved' if reason is VerdictReason.STILL_DRIFTING else 'Moved'}: {named}; {enough}."
+
+
+def _clause(finding: Finding) -> str:
+    threshold = f"threshold {finding.threshold.value:.4g}"
+    if finding.kind is AlertKind.QUALITY:
+        return f"{finding.change.text} ({threshold})"
+    return f"{finding.column}: {finding.change.text} ({finding.statistic} {finding.score:.3g}, {threshold})"
+
+
+def _carriers(columns: Sequence[str], findings: Sequence[Finding]) -> list[Finding]:
+    """The finding that says most of each named column."""
+    return [
+        max(
+            (finding for finding in findings if finding.column == column),
+            key=lambda finding: (finding.status is Status.DRIFT, finding.evidence),
+        )
+        for column in columns
+    ]
 
 
 def _short(value: float) -> str:

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from driftwatch.core.baseline import Baseline
+from driftwatch.core.caution import cautious_bets
 from driftwatch.core.change import describe
 from driftwatch.core.conclusion import Judgement, concluded, unjudged
 from driftwatch.core.evidence import LARGEST_SHARE, Bets, EvidenceMemory, KindMemory, calibrated, gathered
-from driftwatch.core.loss import tested_loss
+from driftwatch.core.loss import compared_loss
 from driftwatch.core.performance import LOSS_MEASURE, PerformanceSums
 from driftwatch.core.policy import DEFAULT_SHARES, KIND_OF_ROLE, JudgePolicy, judged_kinds
 from driftwatch.core.profile import Profile
@@ -109,8 +110,8 @@ def judge_quality(
         text = f"{live.n} labels are too few: {policy.minimum_labels} are needed."
         return unjudged(kind, VerdictReason.TOO_FEW_LABELS, text, limit, memory)
     reference = baseline.performance.loss
-    natural = None if window_seconds is None else baseline.natural.loss_tolerance(window_seconds)
-    tested = tested_loss(
+    natural = None if window_seconds is None else baseline.natural.loss_variation(window_seconds)
+    tested = compared_loss(
         baseline.schema.task, reference, live, ratio=policy.quality_ratio, natural=natural, doubt=REFERENCE_DOUBT
     )
     statistic = LOSS_MEASURE[baseline.schema.task]
@@ -209,10 +210,8 @@ def _found(
         status = Status.OK
         p_value = statistic.exceedance(baseline, live, much.value)
         if fixed is None and not math.isnan(measured.score):
-            if statistic.bets is None:
-                e_values = np.array([calibrated(p_value)])
-            else:
-                e_values = statistic.bets(baseline, live, much.value)
+            tail = None if window.seconds is None else window.baseline.natural.tail(window.seconds)
+            e_values = cautious_bets(statistic, baseline, live, much.value, tail)
             e_value = float(e_values.sum()) / len(e_values)
             held = gathered(held, e_values, largest)
     finding = Finding(

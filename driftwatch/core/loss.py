@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from scipy.special import bdtrc, betaincinv, ndtri, stdtr
 
+from driftwatch.core.natural import LossVariation
 from driftwatch.core.performance import Measure
 from driftwatch.core.records import Task, Threshold, ThresholdOrigin
 
@@ -19,15 +20,19 @@ class LossTest:
     p_value: float
 
 
-def tested_loss(
-    task: Task, reference: Measure, live: Measure, *, ratio: float, natural: float | None, doubt: float
+def compared_loss(
+    task: Task, reference: Measure, live: Measure, *, ratio: float, natural: LossVariation | None, doubt: float
 ) -> LossTest:
     r"""Test "the mean loss is at most the threshold".
 
     The threshold is ``ratio`` times the reference's mean loss, or what sampling may have hidden in the reference
     where that is more. Classification: the number of errors is binomial, and the tail is exact. Regression: Student's
-    t; losses lean to the right, which makes its upper tail cautious. Where the reference's windows are known to vary
-    among each other by more than sampling, that variation is added to the standard error of both.
+    t; losses lean to the right, which makes its upper tail cautious.
+
+    Rows of one window are no independent draws where the world has good and bad days. Where the reference's windows
+    are known to vary among each other by more than sampling, that variation is added to the standard error of the
+    window, and of the reference's mean, which was taken over so many windows only; Student's t then has their number
+    less one as degrees of freedom.
 
     Parameters
     ----------
@@ -38,7 +43,7 @@ def tested_loss(
     ratio
         At least 1.
     natural
-        The standard deviation of windows' mean losses, relative to the mean; None where not known.
+        How much the mean losses of windows of this duration vary; None where not known.
     doubt
         The probability that the reference's true loss lies above what is allowed for.
 
@@ -51,14 +56,14 @@ def tested_loss(
     --------
     >>> reference = Measure(value=0.10, standard_error=0.003, n=10_000)
     >>> live = Measure(value=0.20, standard_error=0.02, n=400)
-    >>> found = tested_loss(Task.BINARY, reference, live, ratio=1.25, natural=None, doubt=1e-5)
+    >>> found = compared_loss(Task.BINARY, reference, live, ratio=1.25, natural=None, doubt=1e-5)
     >>> found.threshold.value, found.p_value < 1e-4
     (0.125, True)
     """
     threshold = _threshold(task, reference, ratio, doubt)
     if not (live.n >= 2 and math.isfinite(live.value) and math.isfinite(threshold.value)):
         return LossTest(threshold=threshold, p_value=1.0)
-    between = (natural or 0.0) * reference.value
+    between = natural.deviation * reference.value if natural is not None else 0.0
     if task is not Task.REGRESSION and between == 0.0:
         if threshold.value >= 1.0:
             return LossTest(threshold=threshold, p_value=1.0)
@@ -69,10 +74,14 @@ def tested_loss(
     within = live.standard_error
     if task is not Task.REGRESSION:
         within = math.sqrt(min(threshold.value, 0.5) * (1.0 - min(threshold.value, 0.5)) / live.n)
-    spread = math.hypot(within, between)
+    degrees = live.n - 1
+    spread = within
+    if natural is not None and between > 0.0:
+        degrees = min(degrees, natural.windows - 1)
+        spread = math.hypot(within, between, ratio * natural.of_reference * reference.value)
     if spread == 0.0:
         return LossTest(threshold=threshold, p_value=0.0 if excess > 0.0 else 1.0)
-    return LossTest(threshold=threshold, p_value=float(stdtr(live.n - 1, -excess / spread)))
+    return LossTest(threshold=threshold, p_value=float(stdtr(degrees, -excess / spread)))
 
 
 def _threshold(task: Task, reference: Measure, ratio: float, doubt: float) -> Threshold:

@@ -21,10 +21,11 @@ The reference is drawn once and judged against for ever, so that what it mislead
 windows. With 100 columns of two statistics a model's budget fails from this cause in 2 of 1,000 references at most.
 """
 
-_STANDS_IN = MappingProxyType({"chi_square": ("psi", math.sqrt)})
+_STANDS_IN = MappingProxyType({"chi_square": ("psi", lambda psi: math.sqrt(math.expm1(min(psi, 50.0))))})
 """Where a statistic's own natural variation is not known: another's, and its value in units of the first.
 
-For small changes PSI is the square of Cohen's w.
+For small changes PSI is the square of Cohen's w. Where rows gather in some of the cells, as on the days of a week,
+``w**2`` is ``exp(KL) - 1``, and PSI is at least KL.
 """
 
 

@@ -95,10 +95,11 @@ def test_the_reference_itself_scores_zero_and_surprises_nobody(name, kind):
 
 @pytest.mark.parametrize(("name", "kind"), PAIRS)
 def test_the_measurement_says_how_it_was_had(name, kind):
-    baseline = fitted(next(iter(REFERENCES[kind].values())), kind)
-    found = STATISTICS[name].measure(baseline.columns["x"], profiled(baseline, REFERENCES[kind].popitem()[1][:50]))
+    values = next(iter(REFERENCES[kind].values()))
+    baseline = fitted(values, kind)
+    found = STATISTICS[name].measure(baseline.columns["x"], profiled(baseline, values[:50]))
     assert found.statistic == name
-    assert found.n_reference == 2_000
+    assert (found.n_reference, found.n_live) == (2_000, 50)
     assert found.binning
 
 
@@ -139,7 +140,7 @@ def test_a_wider_tolerance_never_makes_it_surer(name, kind):
     column, profile = baseline.columns["x"], profiled(baseline, np.sort(values)[-700:])
     sure = [statistic.exceedance(column, profile, tolerance) for tolerance in (0.01, 0.05, 0.2, 0.5)]
     assert sure == sorted(sure)
-    assert sure[0] < 1e-6
+    assert sure[0] < 1e-3
 
 
 @pytest.mark.parametrize(("name", "kind"), PAIRS)

@@ -174,6 +174,7 @@ CHI_SQUARE = Statistic(
     name="chi_square",
     kinds=frozenset({ColumnKind.CATEGORICAL, ColumnKind.BOOLEAN}),
     tolerance=0.3,
+    power=1,
     measure=measure,
     sampling_error=sampling_error,
     exceedance=exceedance,

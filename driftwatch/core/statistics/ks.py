@@ -203,6 +203,7 @@ KS = Statistic(
     name="ks",
     kinds=frozenset({ColumnKind.NUMERIC}),
     tolerance=0.05,
+    power=1,
     measure=measure,
     sampling_error=sampling_error,
     exceedance=exceedance,

@@ -13,8 +13,8 @@ sharper for a ball that is large beside the noise. Half the radius is used, sinc
 is the smaller of the two bounds.
 
 The exponent of G's tail is right at any number of rows (Sanov), unlike that of Pearson's sum, which one rare cell can
-blow up. What is left is the middle: cells in which fewer than two rows are expected are pooled, G is divided by
-Williams' correction, and the p-value is doubled; in simulation (``benchmarks/false_alarms.py``) the chi-square tail was
+blow up. What is left is the middle: cells in which fewer than two rows are expected are pooled (what they come to in
+all may be less still), G is divided by Williams' correction, and the p-value is doubled; in simulation (``benchmarks/false_alarms.py``) the chi-square tail was
 too small by a factor of 1.6 at most. Pooling cells never moves a distribution out of a ball of a divergence.
 
 The infimum is a convex problem with one unknown; the value of its dual is used, which bounds it from below wherever
@@ -62,30 +62,40 @@ def smoothed_shares(counts: NDArray[np.int64]) -> NDArray[np.float64]:
 
 def pooled(shares: NDArray[np.float64], counts: NDArray[np.int64], smallest_share: float) -> Pooled:
     """Pool cells, smallest first, until each has at least ``smallest_share`` of the reference."""
-    order = np.argsort(shares, kind="stable")
-    n_small = int(np.count_nonzero(shares < smallest_share))
+    return _grouped(shares, counts, smallest_share, keep_rest=False)
+
+
+def _grouped(
+    shares: NDArray[np.float64], counts: NDArray[np.int64], smallest_share: float, *, keep_rest: bool
+) -> Pooled:
+    """Pool small cells; a rest that stays too small joins the group before it.
+
+    Where it is the only one, it joins the next cell, or stays as it is for ``keep_rest``: joined to a large cell,
+    rows where none belong would not be seen.
+    """
+    small = shares < smallest_share
+    n_small = int(np.count_nonzero(small))
     if n_small == 0:
         return Pooled(shares, counts.astype(np.float64))
-    group = np.empty(len(shares), dtype=np.intp)
+    order = np.argsort(shares, kind="stable")
+    sorted_shares = shares[order]
+    group = np.zeros(len(shares), dtype=np.intp)
     mass, current = 0.0, 0
-    for position, share in enumerate(shares[order].tolist()):
-        if position >= n_small and mass == 0.0:
-            group[order[position:]] = np.arange(current, current + len(shares) - position)
-            current += len(shares) - position
-            break
-        group[order[position]] = current
+    for position, share in enumerate(sorted_shares[:n_small].tolist()):
+        group[position] = current
         mass += share
         if mass >= smallest_share:
             mass, current = 0.0, current + 1
-    n_groups = max(current, 1)
-    np.minimum(group, n_groups - 1, out=group)
-    return Pooled(_sums(group, shares, n_groups), _sums(group, counts, n_groups))
+    if mass > 0.0:
+        alone = current == 0
+        group[:n_small] = np.minimum(group[:n_small], max(current - 1, 0))
+        current = max(current, 1) if keep_rest or not alone else 0
+    group[n_small:] = np.arange(current, current + len(shares) - n_small)
+    return Pooled(_sums(group, sorted_shares), _sums(group, counts[order]))
 
 
-def _sums(
-    group: NDArray[np.intp], values: NDArray[np.float64] | NDArray[np.int64], n_groups: int
-) -> NDArray[np.float64]:
-    return np.bincount(group, values, n_groups).astype(np.float64)
+def _sums(group: NDArray[np.intp], values: NDArray[np.float64] | NDArray[np.int64]) -> NDArray[np.float64]:
+    return np.bincount(group, values).astype(np.float64)
 
 
 def p_value_outside(shares: NDArray[np.float64], counts: NDArray[np.int64], distance: Distance, radius: float) -> float:
@@ -110,12 +120,13 @@ def p_value_outside(shares: NDArray[np.float64], counts: NDArray[np.int64], dist
     n = int(counts.sum())
     if n == 0:
         return 1.0
-    shares, cells = pooled(shares, counts, EXPECTED_ROWS / n)
+    enough = EXPECTED_ROWS / n
+    shares, cells = _grouped(shares, counts, enough, keep_rest=True)
     degrees = len(shares) - 1
     if degrees < 1:
         return 1.0
     live = cells / n
-    scale = 2.0 * n / (1.0 + (float((1.0 / shares).sum()) - 1.0) / (6.0 * n * degrees))
+    scale = 2.0 * n / (1.0 + (float((1.0 / shares[shares >= enough]).sum()) - 1.0) / (6.0 * n * degrees))
     if _CAUTION * float(chdtrc(degrees, scale * _kl(live, shares))) >= _NOT_WORTH_A_SEARCH:
         return 1.0
     g = scale * distance(live, shares, radius)

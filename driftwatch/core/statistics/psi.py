@@ -122,6 +122,7 @@ PSI = Statistic(
     name="psi",
     kinds=frozenset(ColumnKind),
     tolerance=0.1,
+    power=2,
     measure=measure,
     sampling_error=sampling_error,
     exceedance=exceedance,

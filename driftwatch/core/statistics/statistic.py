@@ -28,6 +28,8 @@ class Statistic:
         The kinds of column that it fits.
     tolerance
         In units of the score: a true distance up to this is nothing to act on, unless somebody says otherwise.
+    power
+        With which power of a change the score grows, where the change is small: 1 for a distance, 2 for PSI.
     measure
         ``(baseline, profile) -> Measurement``: the score, with the p-value of the plain two-sample test where there
         is one. The score is ``nan`` where it is undefined.
@@ -46,6 +48,7 @@ class Statistic:
     name: str
     kinds: frozenset[ColumnKind]
     tolerance: float
+    power: int
     measure: Callable[[ColumnBaseline, ColumnProfile], Measurement]
     sampling_error: Callable[[ColumnBaseline, float], float]
     exceedance: Callable[[ColumnBaseline, ColumnProfile, float], float]
