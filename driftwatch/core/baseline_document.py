@@ -19,7 +19,7 @@ from driftwatch.core.baseline import (
 )
 from driftwatch.core.cells import Cells, NamedCells, NumericCells
 from driftwatch.core.moments import Moments
-from driftwatch.core.natural import NaturalVariation
+from driftwatch.core.natural import LossVariation, NaturalVariation
 from driftwatch.core.performance import PerformanceSums
 from driftwatch.core.records import ColumnKind, ColumnRole, Task
 from driftwatch.core.schema import Column, Schema, SetAside
@@ -49,7 +49,15 @@ def written_baseline(baseline: Baseline) -> str:
                 str(duration): {name: dict(sorted(found.items())) for name, found in sorted(columns.items())}
                 for duration, columns in baseline.natural.distances.items()
             },
-            "loss": {str(duration): loss for duration, loss in baseline.natural.loss.items()},
+            "windows": {str(duration): n for duration, n in baseline.natural.windows.items()},
+            "loss": {
+                str(duration): {
+                    "deviation": loss.deviation,
+                    "of_reference": loss.of_reference,
+                    "windows": loss.windows,
+                }
+                for duration, loss in baseline.natural.loss.items()
+            },
         },
         "notices": list(baseline.notices),
     }
@@ -226,7 +234,16 @@ def _read_natural(written: dict[str, Any]) -> NaturalVariation:
             }
             for duration, columns in written["distances"].items()
         },
-        loss={int(duration): _distance(value) for duration, value in written["loss"].items()},
+        windows={int(duration): _count(n) for duration, n in written["windows"].items()},
+        loss={
+            int(duration): LossVariation(
+                deviation=_distance(loss["deviation"]),
+                of_reference=_distance(loss["of_reference"]),
+                windows=_count(loss["windows"]),
+                duration_seconds=float(int(duration)),
+            )
+            for duration, loss in written["loss"].items()
+        },
     )
 
 

@@ -208,10 +208,15 @@ def _found(
     status, p_value, e_value = Status.INSUFFICIENT_DATA, 1.0, 1.0
     if live.n >= policy.minimum_rows:
         status = Status.OK
-        p_value = statistic.exceedance(baseline, live, much.value)
+        # A score within the threshold surprises nobody: the search for a p-value is spared.
+        if not measured.score <= much.value:
+            p_value = statistic.exceedance(baseline, live, much.value)
         if fixed is None and not math.isnan(measured.score):
             tail = None if window.seconds is None else window.baseline.natural.tail(window.seconds)
-            e_values = cautious_bets(statistic, baseline, live, much.value, tail)
+            if tail is None and statistic.bets is None:
+                e_values = np.array([calibrated(p_value)])
+            else:
+                e_values = cautious_bets(statistic, baseline, live, much.value, tail)
             e_value = float(e_values.sum()) / len(e_values)
             held = gathered(held, e_values, largest)
     finding = Finding(

@@ -17,7 +17,10 @@ from driftwatch.core.natural import (
     MIN_WINDOW_ROWS,
     MIN_WINDOWS,
     QUANTILE_WINDOWS,
+    UPPER_SHARE,
+    LossVariation,
     NaturalVariation,
+    tail_probability,
 )
 from driftwatch.core.records import ColumnRole
 from driftwatch.core.table import Numbers, Table, Values
@@ -27,8 +30,6 @@ if TYPE_CHECKING:
     from driftwatch.core.baseline import ColumnBaseline
 
 _FIRST_MONDAY = 4 * 86_400 * MICROSECONDS
-
-_UPPER_SHARE = 0.95
 
 
 class _Windows(NamedTuple):
@@ -74,7 +75,9 @@ def natural_variation(
             for duration, found in _column_distances(column, table[name], plans).items():
                 distances[duration][name] = found
     return NaturalVariation(
-        distances={duration: found for duration, found in distances.items() if found}, loss=_loss_variation(losses)
+        distances={duration: found for duration, found in distances.items() if found},
+        windows={plan.duration: plan.n_windows for plan in plans if distances[plan.duration]},
+        loss=_loss_variation(losses),
     )
 
 
@@ -119,12 +122,7 @@ def _upper(distances: NDArray[np.float64]) -> float | None:
     known = distances[~np.isnan(distances)]
     if len(known) < MIN_WINDOWS:
         return None
-    return float(np.quantile(known, _UPPER_SHARE) if len(known) >= QUANTILE_WINDOWS else known.max())
-
-
-def _tail(n_windows: int) -> float:
-    """The probability beyond the point that `_upper` keeps."""
-    return 1.0 - _UPPER_SHARE if n_windows >= QUANTILE_WINDOWS else 1.0 / (n_windows + 1)
+    return float(np.quantile(known, UPPER_SHARE) if len(known) >= QUANTILE_WINDOWS else known.max())
 
 
 def _ks(column: ColumnBaseline, windows: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -133,7 +131,7 @@ def _ks(column: ColumnBaseline, windows: NDArray[np.int64]) -> NDArray[np.float6
     total = np.cumsum(column.counts[: column.cells.n_cells])
     n, m, enough = _sizes(inside[:, -1], int(total[-1]))
     squared = (np.abs(inside / n[:, None] - (total - inside) / m[:, None]).max(axis=1)) ** 2
-    noise = float(kolmogi(_tail(len(windows)))) ** 2 * (1 / n + 1 / m)
+    noise = float(kolmogi(tail_probability(len(windows)))) ** 2 * (1 / n + 1 / m)
     return np.where(enough, np.sqrt(np.maximum(squared - noise, 0.0)), math.nan)
 
 
@@ -147,7 +145,7 @@ def _psi(column: ColumnBaseline, windows: NDArray[np.int64]) -> NDArray[np.float
     used = total > 0
     index = ((q - p) * np.log(q / p))[:, used].sum(axis=1)
     degrees = max(int(np.count_nonzero(used)) - 1, 1)
-    noise = float(chdtri(degrees, _tail(len(windows)))) * (1 / n + 1 / m)
+    noise = float(chdtri(degrees, tail_probability(len(windows)))) * (1 / n + 1 / m)
     return np.where(enough, np.maximum(index - noise, 0.0), math.nan)
 
 
@@ -162,8 +160,8 @@ def _sizes(inside: NDArray[np.int64], total: int) -> tuple[NDArray[np.float64], 
     return np.maximum(inside, 1).astype(np.float64), np.maximum(rest, 1).astype(np.float64), enough
 
 
-def _loss_variation(losses: Sequence[tuple[NDArray[np.float64], Numbers]]) -> dict[int, float]:
-    result: dict[int, float] = {}
+def _loss_variation(losses: Sequence[tuple[NDArray[np.float64], Numbers]]) -> dict[int, LossVariation]:
+    result: dict[int, LossVariation] = {}
     for times, loss in losses:
         known = np.isfinite(loss.values)
         largest = float(loss.values[known].max(initial=0.0))
@@ -173,7 +171,13 @@ def _loss_variation(losses: Sequence[tuple[NDArray[np.float64], Numbers]]) -> di
         for duration in DURATIONS_SECONDS:
             plan = _windows(times[known], duration)
             if plan is not None and duration not in result:
-                result[duration] = _relative_deviation(plan, values)
+                deviation = _relative_deviation(plan, values)
+                result[duration] = LossVariation(
+                    deviation=deviation,
+                    of_reference=deviation / math.sqrt(plan.n_windows),
+                    windows=plan.n_windows,
+                    duration_seconds=float(duration),
+                )
     return dict(sorted(result.items()))
 
 

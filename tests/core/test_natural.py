@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from driftwatch.core.baseline import Baseline
-from driftwatch.core.natural import LARGEST_WINDOWS, NaturalVariation
+from driftwatch.core.natural import LARGEST_WINDOWS, LossVariation, NaturalVariation
 from driftwatch.core.profile import Profile
 from driftwatch.core.statistics import STATISTICS
 from driftwatch.core.table import Numbers, Table
@@ -127,13 +127,25 @@ def test_weeks_begin_on_mondays():
     ("window_seconds", "expected"), [(1_800, None), (3_600, 0.1), (DAY - 1, 0.1), (DAY, 0.3), (30 * DAY, 0.3)]
 )
 def test_the_tolerance_is_that_of_the_longest_duration_within_the_window(window_seconds, expected):
-    natural = NaturalVariation(
-        distances={3_600: {"x": {"ks": 0.1}}, DAY: {"x": {"ks": 0.3}}}, loss={3_600: 0.1, DAY: 0.3}
-    )
+    natural = NaturalVariation(distances={3_600: {"x": {"ks": 0.1}}, DAY: {"x": {"ks": 0.3}}})
     assert natural.tolerance("x", "ks", window_seconds) == expected
-    assert natural.loss_tolerance(window_seconds) == expected
     assert natural.tolerance("x", "psi", window_seconds) is None
     assert natural.tolerance("y", "ks", window_seconds) is None
+
+
+@pytest.mark.parametrize(("window_seconds", "expected"), [(1_800, None), (3_600, 0.1), (DAY, 0.05), (WEEK, 0.05)])
+def test_the_tail_is_that_of_the_longest_duration_within_the_window(window_seconds, expected):
+    natural = NaturalVariation(windows={3_600: 9, DAY: 40})
+    assert natural.tail(window_seconds) == (None if expected is None else pytest.approx(expected))
+
+
+def test_longer_windows_vary_less_as_averages_do():
+    natural = NaturalVariation(
+        loss={DAY: LossVariation(deviation=0.3, of_reference=0.1, windows=9, duration_seconds=DAY)}
+    )
+    assert natural.loss_variation(9 * DAY).deviation == pytest.approx(0.1)
+    assert natural.loss_variation(9 * DAY).of_reference == 0.1
+    assert natural.loss_variation(DAY - 1) is None
 
 
 def test_a_duration_without_the_column_leaves_it_to_a_shorter_one():
@@ -151,12 +163,12 @@ def test_loss_that_varies_from_day_to_day_is_natural():
     level = np.repeat(rng.choice([5.0, 10.0, 15.0], 60, p=[0.25, 0.5, 0.25]), 300)
     error = level * rng.choice([0.5, 1.5], len(level))
     truth = np.std(level) / np.mean(level)
-    assert quality(error, DAY / 300).natural.loss_tolerance(DAY) == pytest.approx(truth, rel=0.1)
+    assert quality(error, DAY / 300).natural.loss_variation(DAY).deviation == pytest.approx(truth, rel=0.1)
 
 
 def test_loss_that_varies_by_sampling_only_is_not_natural_variation():
     error = np.random.default_rng(7).exponential(10.0, 60 * 300)
-    assert quality(error, DAY / 300).natural.loss_tolerance(DAY) < 0.02
+    assert quality(error, DAY / 300).natural.loss_variation(DAY).deviation < 0.02
 
 
 def test_classification_loss_is_the_share_of_errors():
@@ -165,23 +177,23 @@ def test_classification_loss_is_the_share_of_errors():
     label = np.where(rng.random(len(wrong)) < 0.5, "a", "b")
     prediction = np.where(rng.random(len(wrong)) < wrong, np.where(label == "a", "b", "a"), label)
     natural = fit({"y": label, "p": prediction}, DAY / 200, label="y", prediction="p").natural
-    assert natural.loss_tolerance(DAY) == pytest.approx(0.25 * math.sqrt(20 / 19) / 0.25, rel=0.1)
+    assert natural.loss_variation(DAY).deviation == pytest.approx(0.25 * math.sqrt(20 / 19) / 0.25, rel=0.1)
 
 
 def test_held_out_rows_speak_for_the_loss_before_the_reference_does():
     n = 20 * 200
     varied = np.repeat([1.0, 3.0] * 10, 200)
     held_out = {"y": np.zeros(n), "p": varied, "ts": times(n, DAY / 200)}
-    steady = quality(np.ones(n), DAY / 200).natural.loss_tolerance(DAY)
+    steady = quality(np.ones(n), DAY / 200).natural.loss_variation(DAY).deviation
     assert steady == 0.0
     baseline = quality(np.ones(n), DAY / 200, evaluation=held_out)
-    assert baseline.natural.loss_tolerance(DAY) == pytest.approx(0.5 * math.sqrt(20 / 19), rel=1e-6)
+    assert baseline.natural.loss_variation(DAY).deviation == pytest.approx(0.5 * math.sqrt(20 / 19), rel=1e-6)
 
 
 def test_huge_losses_do_not_overflow():
     error = np.repeat([1e300, 1.5e308], 10 * 100)
-    assert math.isfinite(quality(error, DAY / 100).natural.loss_tolerance(DAY))
+    assert math.isfinite(quality(error, DAY / 100).natural.loss_variation(DAY).deviation)
 
 
 def test_a_model_without_any_error_has_no_variation_of_loss():
-    assert quality(np.zeros(1_000), DAY / 100).natural.loss_tolerance(DAY) is None
+    assert quality(np.zeros(1_000), DAY / 100).natural.loss_variation(DAY) is None
