@@ -20,7 +20,7 @@ def count_kept(client: Client, model: str, folder: Path) -> tuple[int, int]:
     is of a time before there was anything.
     """
     client.export(model, _LONG_AGO, _LONG_AGO.replace(year=1971))
-    files = sorted((folder / "log" / f"model={model}").glob("**/*.parquet"))
+    files = sorted((folder / "log" / "predictions" / f"model={model}").glob("**/*.parquet"))
     ids = pd.concat([pd.Series(dtype=str), *(pd.read_parquet(file, columns=[ID])[ID] for file in files)])
     counts = ids.value_counts()
     return len(counts), int((counts > 1).sum())

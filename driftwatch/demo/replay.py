@@ -21,9 +21,9 @@ from driftwatch.demo.progress import Display, Moment
 from driftwatch.demo.service import ServiceProcess
 from driftwatch.errors import ServiceUnavailable
 
-STEP = pd.Timedelta(hours=6)
+STEP = pd.Timedelta(hours=12)
 
-_LOOK_SECONDS = 0.01
+_LOOK_SECONDS = 0.02
 _PATIENCE_SECONDS = 120.0
 _WEEK = 7
 
@@ -67,6 +67,7 @@ class Replay:
         for step in steps(flights, start, end, STEP):
             if len(step.flights):
                 served.loc[step.flights.index] = self._predict(step)
+                self._wait_until(partial(self._model.flush, 1.0), "Predictions could not be sent")
             self._ask(partial(self._send_labels, step.labels))
             today.append((step.labels[LABEL] - served.loc[step.labels.index]).abs())
             if step.end == step.end.normalize() or step.end >= end:
@@ -86,7 +87,6 @@ class Replay:
         )
 
     def _settle(self, now: pd.Timestamp, shown: Display) -> None:
-        self._wait_until(partial(self._model.flush, 1.0), "Predictions could not be sent")
         self._wait_until(self._caught_up, "The service fell behind")
         episodes = self._ask(self._client.retrains)
         self._show(now, episodes, shown)
