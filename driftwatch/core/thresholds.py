@@ -21,7 +21,12 @@ The reference is drawn once and judged against for ever, so that what it mislead
 windows. With 100 columns of two statistics a model's budget fails from this cause in 2 of 1,000 references at most.
 """
 
-_STANDS_IN = MappingProxyType({"chi_square": ("psi", lambda psi: math.sqrt(math.expm1(min(psi, 50.0))))})
+
+def _effect_of_psi(psi: float) -> float:
+    return math.sqrt(math.expm1(min(max(psi, 0.0), 50.0)))
+
+
+_STANDS_IN = MappingProxyType({"chi_square": ("psi", _effect_of_psi)})
 """Where a statistic's own natural variation is not known: another's, and its value in units of the first.
 
 For small changes PSI is the square of Cohen's w. Where rows gather in some of the cells, as on the days of a week,
@@ -62,7 +67,7 @@ def natural_tolerance(baseline: Baseline, column: str, statistic: str, window_se
         return own
     name, converted = _STANDS_IN[statistic]
     other = baseline.natural.tolerance(column, name, window_seconds)
-    return None if other is None else converted(max(other, 0.0))
+    return None if other is None else converted(other)
 
 
 def threshold(statistic: Statistic, baseline: ColumnBaseline, chosen: float, natural: float | None) -> Threshold:

@@ -32,7 +32,7 @@ EXACT = {
 PAIRS = [(name, kind) for name, statistic in STATISTICS.items() for kind in sorted(statistic.kinds)]
 RNG = np.random.default_rng(12)
 NAMES = np.array([f"n{i:02d}" for i in range(50)])
-ZIPF = (lambda shares: shares / shares.sum())(1.0 / np.arange(1, 51))
+ZIPF = 1.0 / np.arange(1, 51) / (1.0 / np.arange(1, 51)).sum()
 REFERENCES = {
     ColumnKind.NUMERIC: {
         "normal": RNG.normal(size=2_000),

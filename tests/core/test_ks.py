@@ -19,7 +19,7 @@ from driftwatch.core.statistics.ks import KS, LOG_ODDS, POINTS, ks_two_sample
 RNG = np.random.default_rng(20)
 SHAPES = {
     "normal": lambda n: RNG.normal(size=n),
-    "cauchy": lambda n: RNG.standard_cauchy(n),
+    "cauchy": RNG.standard_cauchy,
     "log-normal, sigma 2": lambda n: RNG.lognormal(0, 2, n),
     "ties": lambda n: RNG.integers(0, 7, n).astype(float),
     "zero-inflated": lambda n: np.where(RNG.random(n) < 0.6, 0.0, RNG.lognormal(size=n)),

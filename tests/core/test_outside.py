@@ -18,7 +18,7 @@ from driftwatch.core.statistics.outside import (
 )
 
 TENTHS = np.full(10, 0.1)
-MANY = (lambda shares: shares / shares.sum())(1.0 / np.arange(1, 51) ** 1.1)
+MANY = np.arange(1, 51) ** -1.1 / (np.arange(1, 51) ** -1.1).sum()
 RARE = np.concatenate([np.full(40, 0.001), np.full(10, 0.096)])
 TWO = np.array([0.9, 0.1])
 BALLS = {"chi-square": kl_to_chi_square_ball, "hellinger": kl_to_hellinger_ball}

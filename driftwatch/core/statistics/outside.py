@@ -13,9 +13,9 @@ sharper for a ball that is large beside the noise. Half the radius is used, sinc
 is the smaller of the two bounds.
 
 The exponent of G's tail is right at any number of rows (Sanov), unlike that of Pearson's sum, which one rare cell can
-blow up. What is left is the middle: cells in which fewer than two rows are expected are pooled (what they come to in
-all may be less still), G is divided by Williams' correction, and the p-value is doubled; in simulation (``benchmarks/false_alarms.py``) the chi-square tail was
-too small by a factor of 1.6 at most. Pooling cells never moves a distribution out of a ball of a divergence.
+blow up. What is left is the middle: cells in which fewer than two rows are expected are pooled (all together may
+still expect fewer), G is divided by Williams' correction, and the p-value is doubled; in simulation the chi-square tail
+was too small by a factor of 1.6 at most. Pooling cells never moves a distribution out of a ball of a divergence.
 
 The infimum is a convex problem with one unknown; the value of its dual is used, which bounds it from below wherever
 the search for the unknown ends.
