@@ -16,7 +16,10 @@ PREDICTION_LEADING = ("prediction_id", "event_time", "received_time", "model_ver
 LABEL_COLUMNS = ("prediction_id", "label", "label_time", "received_time", "sequence", "row")
 """All columns of a file of labels. ``row`` is the position in its entry: with ``sequence`` it orders all labels."""
 
-_RESERVED = frozenset({*PREDICTION_LEADING, *LABEL_COLUMNS, "prediction", "score"})
+_FOLDERS = ("model", "date")
+"""Readers of a whole folder make columns of the folders' names."""
+
+_RESERVED = frozenset({*PREDICTION_LEADING, *LABEL_COLUMNS, *_FOLDERS, "prediction", "score"})
 _PREFIXES = ("feature.", "score.")
 
 
