@@ -154,8 +154,8 @@ def _tables(path: Path, schema: Schema, rows: int, by_time: bool) -> Iterator[tu
         raise FileError(
             "has no column event_time to sort by.", field="EVENTS", remedy="Leave --by-time out: rows keep their order."
         )
-    sortable = pa.array([_text(moment) for moment in whole[time_column].to_pylist()], pa.string())
-    order = pa.compute.sort_indices(sortable, null_placement="at_start")
+    times = [_text(moment) or "" for moment in whole[time_column].to_pylist()]
+    order = sorted(range(whole.num_rows), key=times.__getitem__)
     whole = whole.append_column(_ROW, pa.array(range(whole.num_rows))).take(order)
     for start in range(0, whole.num_rows, rows):
         yield None, whole.slice(start, rows)

@@ -60,8 +60,8 @@ class Sending:
         How many times faster than life; None is as fast as the service takes.
     on_progress
         Called after each request.
-    patience_seconds
-        How long the service may be away.
+    clock, sleep
+        Seconds that pass, and how they are waited for.
     """
 
     def __init__(
@@ -72,7 +72,8 @@ class Sending:
         batch: int,
         speed: float | None,
         on_progress: Callable[[Result], object],
-        patience_seconds: float = PATIENCE_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.result = Result()
         self._client = client
@@ -80,7 +81,8 @@ class Sending:
         self._batch = batch
         self._speed = speed
         self._on_progress = on_progress
-        self._patience_seconds = patience_seconds
+        self._clock = clock
+        self._sleep = sleep
         self._began: tuple[float, datetime] | None = None
         self._waiting: list[tuple[datetime, int, Label]] = []
         self._arrivals = count()
@@ -185,17 +187,17 @@ class Sending:
         self, send: Callable[[str, list[dict[str, Any]]], Acceptance], events: list[dict[str, Any]]
     ) -> Acceptance:
         """Send, and try again while the service is away; each event has its id, so nothing is counted twice."""
-        deadline = time.monotonic() + self._patience_seconds
+        deadline = self._clock() + PATIENCE_SECONDS
         pause = _FIRST_PAUSE_SECONDS
         while True:
             try:
                 return send(self._model, events)
             except ServiceUnavailable as error:
-                if time.monotonic() >= deadline:
+                if self._clock() >= deadline:
                     raise
                 asked = error.retry_after_seconds or 0.0
-            left = max(0.0, deadline - time.monotonic())
-            time.sleep(min(left, max(pause, min(asked, _LONGEST_PAUSE_SECONDS))))
+            left = max(0.0, deadline - self._clock())
+            self._sleep(min(left, max(pause, min(asked, _LONGEST_PAUSE_SECONDS))))
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
     def _wait_for(self, moment: datetime) -> None:
@@ -203,11 +205,11 @@ class Sending:
         if self._speed is None:
             return
         if self._began is None:
-            self._began = (time.monotonic(), moment)
+            self._began = (self._clock(), moment)
         began, first = self._began
-        seconds = began + (moment - first).total_seconds() / self._speed - time.monotonic()
+        seconds = began + (moment - first).total_seconds() / self._speed - self._clock()
         if seconds > 0:
-            time.sleep(seconds)
+            self._sleep(seconds)
 
 
 def _apart(first: datetime | None, second: datetime | None) -> timedelta:
