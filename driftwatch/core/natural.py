@@ -20,6 +20,9 @@ MIN_WINDOWS = 4
 MIN_WINDOW_ROWS = 30
 """Windows with fewer rows are not compared."""
 
+PART_MISSING = 0.25
+"""A first or last window counts as whole if the reference lacks at most this share of its time."""
+
 LARGEST_WINDOWS = 1_000
 """Of more windows of one duration an even choice is compared: this bounds memory."""
 

@@ -16,6 +16,7 @@ from driftwatch.core.natural import (
     LARGEST_WINDOWS,
     MIN_WINDOW_ROWS,
     MIN_WINDOWS,
+    PART_MISSING,
     QUANTILE_WINDOWS,
     UPPER_SHARE,
     LossVariation,
@@ -82,11 +83,19 @@ def natural_variation(
 
 
 def _windows(times: NDArray[np.float64], duration: int) -> _Windows | None:
-    """Cut times into windows; those with too few rows are left out, and of very many an even choice is kept."""
+    """Cut times into windows; those with too few rows are left out, and of very many an even choice is kept.
+
+    So are a first and a last one that the reference covers in part only: three days of a week are no week.
+    """
     known = np.flatnonzero(np.isfinite(times))
-    index = np.floor((times[known] - _FIRST_MONDAY) / (duration * MICROSECONDS)).astype(np.int64)
-    _, inverse, counts = np.unique(index, return_inverse=True, return_counts=True)
-    kept = np.flatnonzero(counts >= MIN_WINDOW_ROWS)
+    position_in_time = (times[known] - _FIRST_MONDAY) / (duration * MICROSECONDS)
+    index = np.floor(position_in_time).astype(np.int64)
+    found, inverse, counts = np.unique(index, return_inverse=True, return_counts=True)
+    if len(found) == 0:
+        return None
+    begun, ended = float(position_in_time.min()), float(position_in_time.max())
+    whole = (found >= begun - PART_MISSING) & (found + 1 <= ended + PART_MISSING)
+    kept = np.flatnonzero((counts >= MIN_WINDOW_ROWS) & whole)
     if len(kept) > LARGEST_WINDOWS:
         kept = kept[np.linspace(0, len(kept) - 1, LARGEST_WINDOWS).astype(np.intp)]
     if len(kept) < MIN_WINDOWS:

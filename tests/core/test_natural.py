@@ -197,3 +197,13 @@ def test_huge_losses_do_not_overflow():
 
 def test_a_model_without_any_error_has_no_variation_of_loss():
     assert quality(np.zeros(1_000), DAY / 100).natural.loss_variation(DAY) is None
+
+
+def test_weeks_that_the_reference_covers_in_part_are_no_weeks():
+    n = 6 * 7 * 100
+    weekday = np.arange(n) // 100 % 7
+    whole = fit({"x": np.array(list("abcdefg"))[weekday]}, DAY / 100)
+    cut = fit({"x": np.array(list("abcdefg"))[weekday[: n - 400]]}, DAY / 100)
+    assert whole.natural.tolerance("x", "psi", WEEK) < 0.01
+    assert cut.natural.tolerance("x", "psi", WEEK) < 0.01
+    assert (whole.natural.windows[WEEK], cut.natural.windows[WEEK]) == (6, 5)
