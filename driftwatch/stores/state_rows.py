@@ -6,6 +6,7 @@ Findings and verdicts are msgpack and not JSON: scores may be ``nan`` and eviden
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import msgspec
@@ -97,10 +98,10 @@ def window_row(window: WindowRecord) -> Values:
     """A window as it is stored."""
     return {
         **window_key_row(window.key),
-        "stage": window.stage,
+        "stage": window.stage.value,
         "rows": window.rows,
         "labels": window.labels,
-        "status": window.status,
+        "status": window.status.value,
         "findings": _pack(window.findings),
         "verdicts": _pack(window.verdicts),
         "performance": _pack(dict(window.performance)),
@@ -134,7 +135,7 @@ def alert_row(alert: Alert) -> Values:
     return {
         "alert_id": alert.alert_id,
         "model": alert.model,
-        "state": alert.state,
+        "state": alert.state.value,
         "started": to_microseconds(alert.started),
         "record": _pack(alert),
     }
@@ -151,7 +152,7 @@ def retrain_row(episode: RetrainEpisode) -> Values:
         "retrain_id": episode.retrain_id,
         "model": episode.model,
         "model_version": episode.model_version,
-        "state": episode.state,
+        "state": episode.state.value,
         "triggered": to_microseconds(episode.triggered),
         "until": to_microseconds(episode.until),
         "reason": episode.reason,
@@ -166,7 +167,7 @@ def step_row(retrain_id: str, position: int, step: RetrainStep) -> Values:
         "retrain_id": retrain_id,
         "position": position,
         "at": to_microseconds(step.at),
-        "state": step.state,
+        "state": step.state.value,
         "note": step.note,
     }
 
@@ -201,7 +202,7 @@ def message_row(message: OutboxMessage) -> Values:
         "retrain_id": message.retrain_id,
         "attempts": message.attempts,
         "next_attempt_at": None if due is None else to_microseconds(due),
-        "state": message.state,
+        "state": message.state.value,
         "last_error": message.last_error,
     }
 
@@ -229,7 +230,7 @@ def log_file_row(file: LogFile) -> Values:
         "path": file.path,
         "kind": file.kind,
         "model": file.model,
-        "day": file.day,
+        "day": file.day.isoformat(),
         "first_sequence": file.first_sequence,
         "last_sequence": file.last_sequence,
         "rows": file.rows,
@@ -243,7 +244,7 @@ def log_file_of(row: Row[Any]) -> LogFile:
         path=row.path,
         kind=row.kind,
         model=row.model,
-        day=row.day,
+        day=date.fromisoformat(row.day),
         first_sequence=row.first_sequence,
         last_sequence=row.last_sequence,
         rows=row.rows,

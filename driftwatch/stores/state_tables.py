@@ -8,7 +8,6 @@ from __future__ import annotations
 from sqlalchemy import (
     BigInteger,
     Column,
-    Date,
     ForeignKey,
     Index,
     Integer,
@@ -128,7 +127,7 @@ log_file = Table(
     Column("path", Text, primary_key=True),
     Column("kind", Text, nullable=False),
     Column("model", Text, nullable=False),
-    Column("day", Date, nullable=False),
+    Column("day", Text, nullable=False),
     Column("first_sequence", BigInteger, nullable=False),
     Column("last_sequence", BigInteger, nullable=False),
     Column("rows", BigInteger, nullable=False),
