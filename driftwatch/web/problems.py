@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from http import HTTPStatus
 
@@ -155,10 +156,18 @@ def _framework_problem(request: Request, error: HTTPException) -> Answer:
     if status is HTTPStatus.NOT_FOUND:
         return problem(status, "not-found", "There is nothing at this address. GET /docs lists what there is.")
     if status is HTTPStatus.METHOD_NOT_ALLOWED:
-        allowed = (error.headers or {}).get("Allow", "another method")
+        allowed = ", ".join(_methods(request)) or (error.headers or {}).get("Allow", "another method")
         detail = f"{request.method} is not possible here; {allowed} is."
-        return problem(status, "method-not-allowed", detail, headers=headers)
+        return problem(status, "method-not-allowed", detail, headers=((b"allow", allowed.encode()),))
     return problem(status, "http", str(error.detail), headers=headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """All methods of the address: the framework names those of one route only."""
+    paths: dict[str, dict[str, object]] = request.app.openapi()["paths"]
+    here = request.url.path
+    found = [item for path, item in paths.items() if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", path), here)]
+    return sorted({method.upper() for item in found for method in item})
 
 
 def _validation_problem(error: RequestValidationError) -> Answer:

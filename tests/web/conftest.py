@@ -95,13 +95,6 @@ class Web:
         while self.service.pipeline.step():
             continue
 
-    def drifted(self) -> None:
-        """Twelve days: the model's error is as in the reference for six of them, then five times as large."""
-        self.register()
-        for number in range(12):
-            self.day(number, error=5.0 if number < 6 else 25.0)
-        assert self.service.operations.alerts()
-
 
 def event(prediction_id: str, moment: datetime, distance: float = 800.0, carrier: str = "AA") -> dict[str, Any]:
     return {
@@ -128,24 +121,40 @@ def served(app: ASGIApp) -> Iterator[str]:
             thread.join(20)
 
 
+@contextmanager
+def made(data: Path, document: str, **options: Any) -> Iterator[Web]:
+    clock = ManualClock(START + timedelta(days=365))
+    sink = RecordingSink()
+    settings = load_settings(data=data, window=timedelta(days=1), label_wait=timedelta(hours=6), **options)
+    service = assemble(
+        settings, spool=MemorySpool(), log=MemoryLog(), state=MemoryState(), clock=clock, told={"webhook": sink}
+    )
+    with (
+        served(build_app(service, settings)) as url,
+        httpx.Client(base_url=url, timeout=20, trust_env=False) as client,
+    ):
+        yield Web(client, service, clock, sink, document)
+
+
 @pytest.fixture
 def make_web(tmp_path: Path, document: str) -> Iterator[Callable[..., Web]]:
     with ExitStack() as stack:
-
-        def make(**options: Any) -> Web:
-            clock = ManualClock(START + timedelta(days=365))
-            sink = RecordingSink()
-            settings = load_settings(data=tmp_path, window=timedelta(days=1), label_wait=timedelta(hours=6), **options)
-            service = assemble(
-                settings, spool=MemorySpool(), log=MemoryLog(), state=MemoryState(), clock=clock, told={"webhook": sink}
-            )
-            url = stack.enter_context(served(build_app(service, settings)))
-            client = stack.enter_context(httpx.Client(base_url=url, timeout=20, trust_env=False))
-            return Web(client, service, clock, sink, document)
-
-        yield make
+        yield lambda **options: stack.enter_context(made(tmp_path, document, **options))
 
 
 @pytest.fixture
 def web(make_web: Callable[..., Web]) -> Web:
-    return make_web()
+    """A service of its own, with the model registered."""
+    web = make_web()
+    web.register()
+    return web
+
+
+@pytest.fixture(scope="session")
+def drifted(tmp_path_factory: pytest.TempPathFactory, document: str) -> Iterator[Web]:
+    """Twelve days of a model whose error grows fivefold on the seventh; tests only read."""
+    with made(tmp_path_factory.mktemp("data"), document) as web:
+        web.register()
+        for number in range(12):
+            web.day(number, error=5.0 if number < 6 else 25.0)
+        yield web
