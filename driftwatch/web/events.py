@@ -16,11 +16,10 @@ from driftwatch.pipeline.operations import Operations
 from driftwatch.web.parameters import From, ModelName, To, check_range
 from driftwatch.web.problem_document import problem_responses
 from driftwatch.web.problems import ProblemError, problem
+from driftwatch.wire.parquet import CONTENT_TYPE, write_rows
 
 AT_ONCE = 2
 """Exports that run at the same time; more are asked to come again."""
-
-CONTENT_TYPE = "application/vnd.apache.parquet"
 
 _PIECE_BYTES = 2**18
 
@@ -52,8 +51,6 @@ def events_router(operations: Operations, scratch: Path) -> APIRouter:
             detail = f"{AT_ONCE} exports are running already. Try again in a few seconds."
             raise ProblemError(problem(HTTPStatus.SERVICE_UNAVAILABLE, "busy", detail))
         try:
-            from driftwatch.wire.parquet import write_rows
-
             parts = operations.export(model, start=start, end=end, labelled=labelled)
             # The file has no name: however this process ends, nothing of it stays behind.
             file = tempfile.TemporaryFile(dir=scratch)  # noqa: SIM115 - closed when it is sent

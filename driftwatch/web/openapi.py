@@ -12,6 +12,7 @@ from driftwatch.web.health import Health
 from driftwatch.web.ingest import Kind, Taken
 from driftwatch.web.names import MODEL_NAME
 from driftwatch.web.problem_document import Problem, problem_response
+from driftwatch.web.retrains import RetrainReport
 from driftwatch.wire import FORMATS
 from driftwatch.wire.native import MAX_EVENTS, LabelEvent, PredictionEvent
 
@@ -45,7 +46,7 @@ later one for the same prediction corrects it.
 
 
 def document_front_routes(app: FastAPI) -> None:
-    """Let ``app.openapi()`` include the routes that are answered before FastAPI."""
+    """Let ``app.openapi()`` include the routes that are answered before FastAPI, and bodies that are read by hand."""
     own = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -62,6 +63,8 @@ def document_front_routes(app: FastAPI) -> None:
 
 def _front_paths() -> tuple[dict[str, Any], dict[str, Any]]:
     types = (PredictionEvent, LabelEvent, Taken, Health, Problem)
+    report = RetrainReport.model_json_schema(ref_template=_REFERENCE.replace("{name}", "{model}"))
+    report.pop("$defs")  # FastAPI has these among its own shapes
     _, schemas = msgspec.json.schema_components(types, ref_template=_REFERENCE)
     paths: dict[str, Any] = {f"/v1/models/{{model}}/{kind.value}": {"post": _ingest(kind)} for kind in Kind}
     paths["/metrics"] = {"get": _text("Metrics for Prometheus", "As rendered when something changed last.")}
@@ -73,7 +76,7 @@ def _front_paths() -> tuple[dict[str, Any], dict[str, Any]]:
             "responses": {"200": _json_body("It answers.", "Health")},
         }
     }
-    return paths, schemas
+    return paths, {**schemas, "RetrainReport": report}
 
 
 def _ingest(kind: Kind) -> dict[str, Any]:

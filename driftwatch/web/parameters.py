@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import Path, Query
-from pydantic import AfterValidator, AwareDatetime, WithJsonSchema
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, WithJsonSchema
 
 from driftwatch.web.names import MODEL_NAME, NAME_RULE, is_model_name
-from driftwatch.web.problems import ProblemError, problem
+from driftwatch.web.problems import TIME_RULE, ProblemError, problem
 
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d")
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = datetime(9999, 1, 1, tzinfo=UTC)
 
@@ -22,6 +24,12 @@ def _named(name: str) -> str:
     return name
 
 
+def _is_written_out(given: object) -> object:
+    if isinstance(given, str) and not _RFC_3339.match(given):
+        raise ValueError(TIME_RULE)
+    return given
+
+
 def _in_utc(moment: datetime) -> datetime:
     if not _EARLIEST <= moment <= _LATEST:
         raise ValueError("must lie between 1970 and 9999")
@@ -29,7 +37,7 @@ def _in_utc(moment: datetime) -> datetime:
 
 
 Name = Annotated[str, AfterValidator(_named), WithJsonSchema({"type": "string", "pattern": f"^{MODEL_NAME}$"})]
-Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_is_written_out), AfterValidator(_in_utc)]
 
 ModelName = Annotated[Name, Path(description="The model's name.")]
 ModelVersion = Annotated[

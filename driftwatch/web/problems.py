@@ -29,6 +29,7 @@ from driftwatch.web.answer import Answer, HeaderPairs
 from driftwatch.web.problem_document import PROBLEM_JSON, Problem, Refused
 
 RETRY_AFTER_SECONDS = 5
+TIME_RULE = "Must be a time with an offset, such as 2026-01-31T08:00:00Z."
 
 _URN = "urn:problem-type:driftwatch:"
 
@@ -192,7 +193,7 @@ def in_words(kind: str, message: str) -> str:
     'Must lie after 1970.'
     """
     if kind.startswith(("datetime", "timezone")):
-        return "Must be a time with an offset, such as 2026-01-31T08:00:00Z."
+        return TIME_RULE
     text = message.removeprefix("Value error, ").replace("Input should be", "Must be").rstrip(".")
     return f"{sentence(text)}."
 

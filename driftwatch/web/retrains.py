@@ -51,7 +51,7 @@ def retrains_router(operations: Operations, most_bytes: int) -> APIRouter:
         summary="Say how a retrain goes",
         response_model=RetrainView,
         responses=problem_responses(400, 404, 408, 409, 413, 415, 422, 503),
-        openapi_extra=documented_body(RetrainReport.model_json_schema()),
+        openapi_extra=documented_body({"$ref": "#/components/schemas/RetrainReport"}),
     )
     async def report(retrain_id: RetrainId, request: Request) -> RetrainEpisode:
         """Take an episode on: acknowledged, training, evaluating, then promoted, rejected or failed.
@@ -66,4 +66,4 @@ def retrains_router(operations: Operations, most_bytes: int) -> APIRouter:
     return router
 
 
-__all__ = ["retrains_router"]
+__all__ = ["RetrainReport", "retrains_router"]

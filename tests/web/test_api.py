@@ -177,6 +177,8 @@ def test_a_report_that_is_no_json_is_a_bad_request(drifted: Any) -> None:
     [
         ("from=yesterday", "from"),
         ("from=2026-01-06T00:00:00", "from"),
+        ("from=2026-01-06", "from"),
+        ("to=1767657600", "to"),
         ("to=1969-12-31T23:59:59Z", "to"),
         ("from=0001-01-01T00:00:00%2B14:00", "from"),
         ("to=9999-12-31T23:59:59-14:00", "to"),
