@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterable
 from urllib.parse import quote
 
 from driftwatch.capture.answers import Acceptance, read_as
 from driftwatch.capture.buffer import Dropped, Waiting
 from driftwatch.capture.events import Call, Event, events_of
+from driftwatch.capture.grouping import Paired, as_one, grouped, paired
 from driftwatch.capture.transport import Transport
 from driftwatch.errors import ServiceRejected, ServiceUnavailable
 
@@ -36,18 +36,27 @@ class Delivery:
     def __call__(self, calls: list[Call], waiting: Waiting) -> None:
         """Send all events of ``calls``."""
         events: list[Event] = []
-        for call, partner in _pairs(calls):
+        for group in grouped(paired(calls)):
             try:
-                events += events_of(call, partner)
-            except Exception as error:  # noqa: BLE001 - rows of any library may fail in any way
-                waiting.drop(Dropped.UNREADABLE, call.kept)
-                self._warn(f"{call.kept} predictions could not be read: {type(error).__name__}")
+                events += events_of(*as_one(group))
+            except Exception:  # noqa: BLE001 - rows of any library may fail in any way
+                for pair in group:
+                    events += self._events_of_one(pair, waiting)
         for start in range(0, len(events), self._batch_events):
             self._send(events[start : start + self._batch_events], waiting)
 
     def close(self) -> None:
         """Close the connections."""
         self._transport.close()
+
+    def _events_of_one(self, pair: Paired, waiting: Waiting) -> list[Event]:
+        try:
+            return events_of(*pair)
+        except Exception as error:  # noqa: BLE001 - as above
+            kept = pair[0].kept
+            waiting.drop(Dropped.UNREADABLE, kept)
+            self._warn(f"{kept} predictions could not be read: {type(error).__name__}")
+            return []
 
     def _send(self, events: list[Event], waiting: Waiting) -> None:
         body = self._encoded(events, waiting)
@@ -110,17 +119,6 @@ class Delivery:
             import logging
 
             logging.getLogger("driftwatch.capture").warning("Model %r: %s", self._model, text)
-
-
-def _pairs(calls: Iterable[Call]) -> list[tuple[Call, Call | None]]:
-    """Each call with the other method's call on the same rows, where both are here."""
-    by_rows: dict[object, list[Call]] = {}
-    for call in calls:
-        by_rows.setdefault(call.first if call.given.ids is None else call.given.ids, []).append(call)
-    return [
-        (group[0], next((other for other in group[1:] if other.answer is not group[0].answer), None))
-        for group in by_rows.values()
-    ]
 
 
 def _pause_seconds(attempt: int, asked_seconds: float | None) -> float:

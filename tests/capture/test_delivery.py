@@ -216,6 +216,20 @@ def test_events_that_json_cannot_hold_do_not_take_others_with_them(make: Make, s
     model.close()
 
 
+def test_one_unreadable_row_does_not_take_others_of_its_kind_with_it(make: Make, service: Any) -> None:
+    class Uncertain:
+        def predict_proba(self, found: np.ndarray) -> np.ndarray:
+            return found
+
+    model = watch(Uncertain(), url=service.url, name="m", limits=BufferLimits(linger_seconds=60.0))
+    for value in (0.25, np.nan, 0.75):
+        model.predict_proba(np.array([[1 - value, value]]))
+    assert model.flush()
+    assert [event["score"] for event in service.events] == [0.25, 0.75]
+    assert model.dropped == {"unreadable": 1}
+    model.close()
+
+
 def test_what_cannot_be_read_is_counted_and_the_rest_is_sent(make: Make, service: Any) -> None:
     model = watch(lambda found: [0], url=service.url, name="m")
     model(object())
