@@ -11,28 +11,36 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
+
+from driftwatch.web import openapi
+from driftwatch.wire import FORMATS
 
 
-def steps(root: Path, heading: str) -> tuple[str, str, str, list[str]]:
-    """Path and text of the new file, path of the table's file, and the lines that the table's file gets."""
+def steps(root: Path, heading: str) -> tuple[str, str, list[tuple[str, list[str]]]]:
+    """Path and text of the new file, then the files that get lines, each with its change."""
     section = re.split(r"^#{2,3} ", (root / "CONTRIBUTING.md").read_text(), flags=re.MULTILINE)
     [text] = [part for part in section if part.startswith(heading)]
     [source] = re.findall(r"^   ```python\n(.*?)^   ```", text, re.MULTILINE | re.DOTALL)
-    [change] = re.findall(r"^   ```diff\n(.*?)^   ```", text, re.MULTILINE | re.DOTALL)
     new_path, _, new_text = textwrap.dedent(source).partition("\n")
-    table_path, *lines = textwrap.dedent(change).splitlines()
-    return new_path.removeprefix("# "), new_text, table_path.removeprefix("# "), lines
+    changes = []
+    for change in re.findall(r"^   ```diff\n(.*?)^   ```", text, re.MULTILINE | re.DOTALL):
+        path, *lines = textwrap.dedent(change).splitlines()
+        changes.append((path.removeprefix("# "), lines))
+    return new_path.removeprefix("# "), new_text, changes
 
 
-def put_in(table: str, lines: list[str]) -> str:
-    """A module's text with the added lines: the import after the last one, each other line after its context."""
-    new_import, *rest = lines
-    imports = list(re.finditer(r"^(?:from|import) .*\n", table, re.MULTILINE))
-    table = f"{table[: imports[-1].end()]}{new_import[1:]}\n{table[imports[-1].end() :]}"
-    context = "".join(line[1:] + "\n" for line in rest if line[0] == " ")
-    added = "".join(line[1:] + "\n" for line in rest if line[0] == "+")
-    assert table.count(context) == 1, f"the table no longer begins with:\n{context}"
-    return table.replace(context, context + added)
+def changed(text: str, lines: list[str]) -> str:
+    """A module's text with the added lines: an import after the last one, each other line after its context."""
+    context = "".join(line[1:] + "\n" for line in lines if line[0] == " ")
+    assert text.count(context) == 1, f"the table no longer begins with:\n{context}"
+    for line in (line[1:] for line in lines if line[0] == "+"):
+        if line.startswith(("from ", "import ")):
+            end = list(re.finditer(r"^(?:from|import) .*\n", text, re.MULTILINE))[-1].end()
+            text = f"{text[:end]}{line}\n{text[end:]}"
+        else:
+            text = text.replace(context, f"{context}{line}\n")
+    return text
 
 
 @pytest.fixture
@@ -48,20 +56,22 @@ def copy(root: Path, tmp_path: Path) -> Path:
     ("heading", "suite", "member"),
     [
         ("A statistic", "test_statistics.py", "matusita"),
-        ("A wire format", "test_wire.py", "csv"),
-        ("A sink", "test_sinks.py", "line_file"),
+        ("A wire format", "test_wire.py", "json-seq"),
+        ("A sink", "test_sinks.py", "plain_post"),
     ],
 )
 def test_a_new_member_is_one_file_and_one_line_and_the_conformance_suite_finds_it(
     root: Path, copy: Path, heading: str, suite: str, member: str
 ) -> None:
-    new_path, new_text, table_path, lines = steps(root, heading)
-    added = [line for line in lines if line.startswith("+")]
-    assert len(added) == 2, "an import, and one line"
+    new_path, new_text, changes = steps(root, heading)
+    (table_path, lines), *feeding = changes
+    assert table_path.endswith("/__init__.py")
+    assert [line[1:5] for line in lines if line.startswith("+")] == ["from", "    "], "an import, and one line"
+    assert all(path == f"tests/conformance/{suite}" for path, _ in feeding)
     assert not (copy / new_path).exists()
     (copy / new_path).write_text(new_text)
-    table = copy / table_path
-    table.write_text(put_in(table.read_text(), lines))
+    for path, change in changes:
+        (copy / path).write_text(changed((copy / path).read_text(), change))
 
     outer = {name: value for name, value in os.environ.items() if not name.startswith(("COVERAGE_", "PYTEST_", "COV_"))}
     done = subprocess.run(
@@ -73,10 +83,19 @@ def test_a_new_member_is_one_file_and_one_line_and_the_conformance_suite_finds_i
     assert len(passed) >= 3, done.stdout[-4000:]
 
 
+def test_a_new_wire_format_is_in_the_api_s_documentation(monkeypatch: pytest.MonkeyPatch) -> None:
+    formats = {**FORMATS, "application/json-seq": FORMATS["application/x-ndjson"]}
+    monkeypatch.setattr(openapi, "FORMATS", formats)
+    app = FastAPI()
+    openapi.document_front_routes(app)
+    body = app.openapi()["paths"]["/v1/models/{model}/predictions"]["post"]["requestBody"]
+    assert set(body["content"]) == set(formats)
+
+
 @pytest.mark.parametrize("heading", ["A statistic", "A wire format", "A sink"])
 def test_the_examples_are_in_the_project_s_style(root: Path, copy: Path, heading: str) -> None:
     pytest.importorskip("ruff")
-    new_path, new_text, _, _ = steps(root, heading)
+    new_path, new_text, _ = steps(root, heading)
     (copy / new_path).write_text(new_text)
     for command in (["check", "--no-cache"], ["format", "--check", "--no-cache"]):
         done = subprocess.run(
