@@ -18,7 +18,7 @@ OF_ONE_MACHINE = [
         r"(?<![\w.])/" + r"work/(main|shared|\.)",
         r"(?<![\w.])/" + r"tmp/dev\b",
         r"(?<![\w.])/" + r"root/",
-        r"(?<![\w.])/" + r"home/\w",
+        r"(?<![\w.])/" + r"home/(?!someone/)\w",
         r"\bpypi" + r"\.org\b",
         r"\bpython" + r"hosted\.org\b",
         r"\bdeb\.debian" + r"\.org\b",
