@@ -44,7 +44,18 @@ from driftwatch.stores.log_parts import (
     received_of,
     sequences_of,
 )
-from driftwatch.wire.arrow import NAMES_TYPE, array_of, microseconds_of, texts, texts_of, times, values_of
+from driftwatch.wire.arrow import (
+    NAMES_TYPE,
+    array_of,
+    integer_array,
+    integers_of,
+    microseconds_of,
+    text_array,
+    texts,
+    texts_of,
+    times,
+    values_of,
+)
 
 FORMAT_VERSION = 1
 """Goes up when a reader of the format before could not read what is written now."""
@@ -212,12 +223,12 @@ def _prediction_table(parts: Sequence[Part]) -> Any:
     columns = log_columns(_kinds(batch.columns), _kinds(batch.extra), batch.prediction, batch.scores)
     version = Names(np.zeros(len(batch), dtype=np.int32), (batch.model_version,))
     arrays = [
-        pa.array(batch.prediction_ids, type=pa.string()),
+        text_array(batch.prediction_ids),
         times(batch.event_time),
         times(received_of(parts)),
         array_of(version),
         texts(batch.segments),
-        pa.array(sequences_of(parts)),
+        integer_array(sequences_of(parts)),
         *(array_of((batch.extra if one.is_extra else batch.columns)[one.name], nan_is_null=True) for one in columns),
     ]
     described = {
@@ -235,12 +246,12 @@ def _prediction_table(parts: Sequence[Part]) -> Any:
 def _label_table(parts: Sequence[Part]) -> Any:
     batch = joined_labels_of(parts)
     arrays = [
-        pa.array(batch.prediction_ids, type=pa.string()),
+        text_array(batch.prediction_ids),
         array_of(batch.labels, nan_is_null=True),
         times(batch.event_time),
         times(received_of(parts)),
-        pa.array(sequences_of(parts)),
-        pa.array(np.concatenate([part.rows for part in parts]).astype(np.int32)),
+        integer_array(sequences_of(parts)),
+        integer_array(np.concatenate([part.rows for part in parts]).astype(np.int32)),
     ]
     return _table(LABEL_COLUMNS, arrays, {"format": FORMAT_VERSION, "model": batch.model})
 
@@ -277,7 +288,7 @@ def _labels_of(table: Any, described: dict[str, Any]) -> tuple[LabelBatch, NDArr
         event_time=microseconds_of(_array(table, "label_time")),
         labels=_column(table, "label"),
     )
-    return batch, _array(table, "sequence").to_numpy(), _array(table, "row").to_numpy()
+    return batch, integers_of(_array(table, "sequence")), integers_of(_array(table, "row"))
 
 
 def _joined_label_values(parts: Sequence[Values]) -> Values:
@@ -288,10 +299,7 @@ def _joined_label_values(parts: Sequence[Values]) -> Values:
 
 
 def _array(table: Any, name: str) -> Any:
-    column = table.column(name)
-    if column.num_chunks != 1:
-        return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], type=column.type)
-    return column.chunk(0)
+    return pa.concat_arrays(table.column(name).chunks)
 
 
 def _column(table: Any, name: str) -> Values:

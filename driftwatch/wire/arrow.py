@@ -3,6 +3,8 @@
 One stream holds one batch. The schema's metadata says what it is (``driftwatch.format``, ``driftwatch.kind``,
 ``driftwatch.model``, ...), each field's metadata what the column is to the model (``driftwatch.role``). Fields are
 told apart by role and position, so a feature may be called anything, ``prediction_id`` included.
+
+Arrays are made of their buffers: ``pyarrow.array`` would load pandas, and cost a service 50 MB.
 """
 
 from __future__ import annotations
@@ -74,7 +76,7 @@ def encode(batch: Batch) -> bytes:
             arrays = [*_leading(batch), texts(batch.segments), *map(array_of, columns)]
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, schema) as writer:
-            writer.write_batch(pa.record_batch(arrays, schema=schema))
+            writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=schema))
         encoded: bytes = sink.getvalue().to_pybytes()
     except _MALFORMED as error:
         raise StoreError(f"A batch of model {batch.model!r} cannot be written: {error}") from error
@@ -108,11 +110,41 @@ def decode(data: bytes) -> Batch:
 def array_of(values: Values, *, nan_is_null: bool = False) -> Any:
     """A column as an Arrow array; ``nan_is_null`` writes missing numbers as null instead of ``nan``."""
     if isinstance(values, Numbers):
-        return pa.array(values.values, type=pa.float64(), from_pandas=nan_is_null)
-    codes = values.codes
-    missing = codes < 0
-    indices = pa.array(codes, type=pa.int32(), mask=missing if missing.any() else None)
-    return pa.DictionaryArray.from_arrays(indices, pa.array(values.names, type=pa.string()))
+        present = ~np.isnan(values.values) if nan_is_null else None
+        return _flat(pa.float64(), values.values.astype(np.float64, copy=False), present)
+    indices = _flat(pa.int32(), values.codes.astype(np.int32, copy=False), values.codes >= 0)
+    return pa.DictionaryArray.from_arrays(indices, text_array(values.names))
+
+
+def integer_array(values: NDArray[np.int64] | NDArray[np.int32]) -> Any:
+    """Whole numbers as an Arrow array, of their own width."""
+    return _flat(pa.int32() if values.dtype == np.int32 else pa.int64(), values, None)
+
+
+def _flat(kind: Any, values: NDArray[Any], present: NDArray[np.bool_] | None) -> Any:
+    """An array of fixed width over the values' own memory."""
+    bits = None
+    if present is not None and not present.all():
+        bits = pa.py_buffer(np.packbits(present, bitorder="little"))
+    return pa.Array.from_buffers(kind, len(values), [bits, pa.py_buffer(np.ascontiguousarray(values))])
+
+
+def text_array(values: Sequence[str]) -> Any:
+    """Texts as an Arrow array.
+
+    Raises
+    ------
+    ValueError
+        If a text is no Unicode, or all together are longer than 2 GB.
+    """
+    joined = "".join(values)
+    encoded = joined.encode()
+    if len(encoded) > np.iinfo(np.int32).max:
+        raise ValueError("the texts of one column are longer than 2 GB")
+    lengths = map(len, values) if len(encoded) == len(joined) else (len(one.encode()) for one in values)
+    offsets = np.zeros(len(values) + 1, dtype=np.int32)
+    np.cumsum(np.fromiter(lengths, dtype=np.int32, count=len(values)), out=offsets[1:])
+    return pa.Array.from_buffers(pa.string(), len(values), [None, pa.py_buffer(offsets), pa.py_buffer(encoded)])
 
 
 def values_of(array: Any) -> Values:
@@ -124,16 +156,40 @@ def values_of(array: Any) -> Values:
         If the array holds neither ``float64`` nor dictionary-encoded text.
     """
     if array.type == pa.float64():
-        return Numbers(array.to_numpy(zero_copy_only=False))
+        return Numbers(_read_flat(array, np.float64, np.nan))
     if array.type != NAMES_TYPE:
         raise TypeError(f"a column of type {array.type} is not expected")
-    indices = array.indices.fill_null(MISSING_CODE) if array.null_count else array.indices
-    return Names(indices.to_numpy(zero_copy_only=False), tuple(array.dictionary.to_pylist()))
+    return Names(_read_flat(array.indices, np.int32, MISSING_CODE), tuple(array.dictionary.to_pylist()))
+
+
+def integers_of(array: Any) -> NDArray[Any]:
+    """The inverse of `integer_array`.
+
+    Raises
+    ------
+    TypeError
+        If the array holds something else, or a null.
+    """
+    if array.type not in (pa.int32(), pa.int64()) or array.null_count:
+        raise TypeError("a column of whole numbers is expected")
+    return _read_flat(array, np.int32 if array.type == pa.int32() else np.int64, 0)
+
+
+def _read_flat(array: Any, kind: type[np.generic], missing: float) -> NDArray[Any]:
+    """Values of fixed width: a view where none is null, else a copy with ``missing`` in their places."""
+    present, data = array.buffers()
+    if not len(array):
+        return np.empty(0, dtype=kind)
+    values: NDArray[Any] = np.frombuffer(data, dtype=kind, count=array.offset + len(array))[array.offset :]
+    if not array.null_count:
+        return values
+    bits = np.unpackbits(np.frombuffer(present, dtype=np.uint8), count=array.offset + len(array), bitorder="little")
+    return np.where(bits[array.offset :], values, np.array(missing, dtype=kind))
 
 
 def texts(values: Sequence[str]) -> Any:
     """Texts that repeat much, dictionary-encoded."""
-    return pa.array(values, type=pa.string()).dictionary_encode()
+    return text_array(values).dictionary_encode()
 
 
 def texts_of(array: Any) -> tuple[str, ...]:
@@ -147,12 +203,12 @@ def texts_of(array: Any) -> tuple[str, ...]:
     if array.type != NAMES_TYPE or array.null_count:
         raise TypeError("a column of texts is expected")
     found: list[str] = array.dictionary.to_pylist()
-    return tuple(map(found.__getitem__, array.indices.to_numpy().tolist()))
+    return tuple(map(found.__getitem__, _read_flat(array.indices, np.int32, MISSING_CODE).tolist()))
 
 
 def times(microseconds: NDArray[np.int64]) -> Any:
     """Microseconds since 1970 as Arrow timestamps, without a copy."""
-    return pa.array(microseconds, type=pa.int64()).view(TIME_TYPE)
+    return _flat(TIME_TYPE, microseconds.astype(np.int64, copy=False), None)
 
 
 def microseconds_of(array: Any) -> NDArray[np.int64]:
@@ -165,8 +221,7 @@ def microseconds_of(array: Any) -> NDArray[np.int64]:
     """
     if array.type != TIME_TYPE or array.null_count:
         raise TypeError("a column of times is expected")
-    found: NDArray[np.int64] = array.view(pa.int64()).to_numpy()
-    return found
+    return _read_flat(array, np.int64, 0)
 
 
 def _holds_names(values: Values) -> bool:
@@ -208,7 +263,7 @@ def _schema(kind: str, identity: tuple[str, str, str | None, tuple[str, ...]], l
 
 
 def _leading(batch: Batch) -> list[Any]:
-    return [pa.array(batch.prediction_ids, type=pa.string()), times(batch.event_time)]
+    return [text_array(batch.prediction_ids), times(batch.event_time)]
 
 
 def _text_metadata(metadata: Mapping[bytes, bytes] | None) -> dict[str, str]:

@@ -1,0 +1,38 @@
+"""What the stores load: a service that waits must stay small."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+WRITE_AND_READ_EVERYTHING = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from driftwatch.stores.log import ParquetLog
+from driftwatch.stores.spool import SqliteSpool
+from driftwatch.stores.state import SqlState
+from driftwatch.testing import label_batch, prediction_batch
+
+folder = Path(sys.argv[1])
+spool = SqliteSpool(folder / "spool.db")
+state = SqlState.open(f"sqlite:///{folder}/state.db")
+log = ParquetLog(folder / "log")
+for batch in (prediction_batch(["a", "b"], {"x": [1.0, None], "c": ["u", None]}), label_batch(["a"], ["late"])):
+    spool.append(batch, datetime.now(UTC)).result()
+files = log.write(spool.read(0, 100))
+assert len(list(log.read_predictions([one for one in files if one.kind == "predictions"], None, None))) == 1
+assert len(list(log.read_labels([one for one in files if one.kind == "labels"]))) == 1
+with state.transaction() as transaction:
+    transaction.add_log_files(files)
+spool.close()
+state.close()
+print("pandas" in sys.modules)
+"""
+
+
+def test_all_stores_work_without_loading_pandas(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", WRITE_AND_READ_EVERYTHING, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("False\n", "")
