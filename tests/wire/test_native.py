@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from driftwatch.errors import EventError
@@ -216,6 +216,7 @@ near_events = st.dictionaries(
 )
 
 
+@settings(max_examples=50)
 @given(st.lists(near_events | json_values | events, max_size=6))
 def test_every_element_of_an_array_is_either_taken_or_rejected(sent: list[Any]) -> None:
     for decoded in (
