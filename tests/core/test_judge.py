@@ -333,10 +333,10 @@ def test_half_a_standard_deviation_in_one_of_25_columns_is_found_in_three_window
     assert found >= 23
 
 
-def test_without_drift_there_is_no_alarm_in_150_small_windows():
+def test_without_drift_there_is_no_alarm_in_80_small_windows():
     rng, baseline = world(9)
     memory = EvidenceMemory()
-    for _ in range(150):
+    for _ in range(80):
         judged = judge_inputs(baseline, drawn(rng, baseline, 50, 0.0), memory, POLICY, None)
         memory = judged.memory
         assert judged.verdicts[0].status is not Status.DRIFT

@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
+from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
 
 from driftwatch.core.baseline import Baseline
@@ -90,3 +92,31 @@ def test_a_million_rows_with_no_variation_in_the_reference_have_no_p_value():
     baseline, profile = column(np.ones(100), np.ones(40))
     assert PSI.measure(baseline, profile).score == 0.0
     assert PSI.exceedance(baseline, profile, 0.1) == 1.0
+
+
+@pytest.mark.parametrize("n", [1, 30, 100])
+@pytest.mark.parametrize("tolerance", [0.02, 0.1, 0.5])
+def test_a_bet_on_a_rare_cell_pays_one_on_average_at_the_edge_of_the_tolerance(n, tolerance):
+    """The exact expectation over the binomial; the edge is where the index of two bins is the tolerance."""
+    reference = np.arange(2_000.0)
+    paid = np.array([
+        PSI.bets(*column(reference, np.repeat([5.0, np.nan], [n - missing, missing])), tolerance)[6:9]
+        for missing in range(n + 1)
+    ])  # fmt: skip
+    p = 0.5 / (2_000 + 12 / 2)
+    edge = brentq(lambda q: (q - p) * math.log(q / p * (1 - p) / (1 - q)) - tolerance, p, 1 - 1e-9)
+    chance = stats.binom.pmf(np.arange(n + 1), n, edge)
+    assert chance @ paid == pytest.approx(np.ones(3), rel=1e-6)
+
+
+def test_a_few_missing_values_in_each_of_several_small_windows_add_up():
+    live = np.append(np.arange(0.0, 1_900.0, 10.0), np.full(10, np.nan))
+    paid = PSI.bets(*column(np.arange(2_000.0), live), 0.1)
+    assert paid[6:9].max() > 5.0
+    assert paid[:6].max() < 1.0
+
+
+def test_names_never_seen_are_bet_on():
+    paid = PSI.bets(*column(["a", "b"] * 1_000, ["a", "b"] * 90 + ["new"] * 20), 0.1)
+    assert paid[6:9].max() > 1_000.0
+    assert (paid[9:] < 1.0).all()

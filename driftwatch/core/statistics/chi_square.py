@@ -173,7 +173,7 @@ def exceedance(baseline: ColumnBaseline, profile: ColumnProfile, tolerance: floa
 CHI_SQUARE = Statistic(
     name="chi_square",
     kinds=frozenset({ColumnKind.CATEGORICAL, ColumnKind.BOOLEAN}),
-    tolerance=0.3,
+    tolerance=0.25,
     power=1,
     measure=measure,
     sampling_error=sampling_error,

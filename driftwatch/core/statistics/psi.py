@@ -15,6 +15,11 @@ How sure
 ``tolerance`` lie in a Hellinger ball of radius ``sqrt(tolerance) / 2``, and the p-value is that of having left it
 (`driftwatch.core.statistics.outside`).
 
+*Bets.* Half of them are made of the p-value and are all the same. The others are on the cells in which rows ought to be rare: missing, and
+non-finite or never seen before. Joining all other bins never makes PSI larger, so that within the tolerance such a
+cell has a share of at most the ``q`` at which the index of two bins is the tolerance; the number of its rows is then
+bet on as in `driftwatch.core.statistics.ks`. That is exact at every number of rows, and sums up over small windows.
+
 References
 ----------
 Yurdakul, B., Naranjo, J. (2020). Statistical properties of the population stability index. Journal of Risk Model
@@ -31,6 +36,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtrc, chdtri
 
+from driftwatch.core.evidence import calibrated
 from driftwatch.core.records import ColumnKind, Measurement
 from driftwatch.core.statistics.outside import kl_to_hellinger_ball, p_value_outside, smoothed_shares
 from driftwatch.core.statistics.statistic import Statistic
@@ -38,6 +44,13 @@ from driftwatch.core.statistics.statistic import Statistic
 if TYPE_CHECKING:
     from driftwatch.core.baseline import ColumnBaseline
     from driftwatch.core.profile import ColumnProfile
+
+LOG_ODDS = np.array([0.7, 1.5, 3.0])
+"""The changes of rare cells that are bet on, in log odds beyond the tolerance."""
+
+_RARE_CELLS = 2
+_HALVINGS = 40
+_LARGEST_LOG = 600.0
 
 
 def psi(reference_counts: NDArray[np.int64], live_counts: NDArray[np.int64]) -> float:
@@ -111,11 +124,42 @@ def sampling_error(baseline: ColumnBaseline, doubt: float) -> float:
 
 def exceedance(baseline: ColumnBaseline, profile: ColumnProfile, tolerance: float) -> float:
     """The p-value of "the true index is at most the tolerance"; see the module's text."""
-    reference = _reference(baseline)
-    if reference.n == 0:
+    reference, live = _reference(baseline), _bins(baseline, profile.counts)
+    if reference.n == 0 or not psi(reference.counts, live) > tolerance:
         return 1.0
-    live = _bins(baseline, profile.counts)
     return p_value_outside(reference.shares, live, kl_to_hellinger_ball, math.sqrt(tolerance))
+
+
+def bets(baseline: ColumnBaseline, profile: ColumnProfile, tolerance: float) -> NDArray[np.float64]:
+    """As many e-values made of the p-value as there are rare cells times changes of log odds; then theirs.
+
+    Returns
+    -------
+    array of shape ``(4 * len(LOG_ODDS),)``
+        Empty where one side has no row.
+    """
+    n = int(profile.counts.sum())
+    if _reference(baseline).n == 0 or n == 0:
+        return np.zeros(0)
+    rows = profile.counts[-_RARE_CELLS:, None]
+    shares = _largest_shares(baseline, tolerance)[:, None]
+    logs = LOG_ODDS * rows - n * np.log1p(shares * np.expm1(LOG_ODDS))
+    values = np.exp(np.minimum(logs, _LARGEST_LOG))
+    values[shares[:, 0] >= 1.0] = 0.0
+    whole = calibrated(exceedance(baseline, profile, tolerance))
+    return np.concatenate([np.full(values.size, whole), values.ravel()])
+
+
+@lru_cache(maxsize=1024)
+def _largest_shares(baseline: ColumnBaseline, tolerance: float) -> NDArray[np.float64]:
+    """The largest share that each rare cell can have within the tolerance."""
+    p = _reference(baseline).shares[-_RARE_CELLS:]
+    low, high = p.copy(), np.ones(_RARE_CELLS)
+    for _ in range(_HALVINGS):
+        q = (low + high) / 2.0
+        index = (q - p) * (np.log(q / p) - np.log((1.0 - q) / (1.0 - p)))
+        low, high = np.where(index <= tolerance, q, low), np.where(index <= tolerance, high, q)
+    return high
 
 
 PSI = Statistic(
@@ -126,4 +170,5 @@ PSI = Statistic(
     measure=measure,
     sampling_error=sampling_error,
     exceedance=exceedance,
+    bets=bets,
 )
