@@ -35,17 +35,12 @@ def demo(
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from rich.console import Console
 
-    from driftwatch.demo.story import LIVE_FROM, Wishes, run
+    from driftwatch.demo.story import Wishes, run
     from driftwatch.demo.summary import YEAR_END
-    from driftwatch.errors import SettingError
 
-    end = YEAR_END if until is None else until.replace(tzinfo=UTC)
-    if not LIVE_FROM < end <= YEAR_END:
-        raise SettingError(
-            f"{end:%Y-%m-%d} is not after {LIVE_FROM:%Y-%m-%d} and by {YEAR_END:%Y-%m-%d}.", field="--until"
-        )
+    wishes = Wishes(once=once, port=port, data=data, until=until.replace(tzinfo=UTC) if until else YEAR_END)
     signal.signal(signal.SIGTERM, _interrupt)
-    happened = run(Wishes(once=once, port=port, data=data, until=end), Console(), Console(stderr=True))
+    happened = run(wishes, Console(), Console(stderr=True))
     raise typer.Exit(0 if happened else STORY_DID_NOT_HAPPEN)
 
 

@@ -39,12 +39,26 @@ LIVE_FROM = pd.Timestamp("2013-03-01", tz="UTC")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
-    """What the user asked for: to end by itself, a port, a folder that is kept, and how far to replay."""
+    """What the user asked for: to end by itself, a port, a folder that is kept, and how far to replay.
+
+    Raises
+    ------
+    SettingError
+        For a day outside the replay.
+    """
 
     once: bool = False
     port: int | None = None
     data: Path | None = None
     until: datetime = YEAR_END
+
+    def __post_init__(self) -> None:
+        if not LIVE_FROM < self.until <= YEAR_END:
+            raise SettingError(
+                f"{self.until:%Y-%m-%d} is outside the replay.",
+                field="--until",
+                remedy=f"Choose a day after {LIVE_FROM:%Y-%m-%d}, {YEAR_END:%Y-%m-%d} at the latest.",
+            )
 
 
 def run(wishes: Wishes, out: Console, progress: Console) -> bool:
@@ -60,17 +74,17 @@ def run(wishes: Wishes, out: Console, progress: Console) -> bool:
     ServiceUnavailable
         The service does not start or does not come back.
     """
-    flights = load_flights()
-    first = fit(between(flights, TRAIN_FROM, LIVE_FROM), HOLDOUT_FROM)
-    progress.print(
-        f"Fitted on {len(first.train):,} flights; held out {len(first.holdout):,}, mean error "
-        f"{first.holdout_error:.1f} min.",
-        highlight=False,
-    )
     started = time.monotonic()
     with ExitStack() as stack:
         folder = stack.enter_context(_folder(wishes.data))
         port = _port(wishes.port)
+        flights = load_flights()
+        first = fit(between(flights, TRAIN_FROM, LIVE_FROM), HOLDOUT_FROM)
+        progress.print(
+            f"Fitted on {len(first.train):,} flights; held out {len(first.holdout):,}, mean error "
+            f"{first.holdout_error:.1f} min.",
+            highlight=False,
+        )
         client = stack.enter_context(driftwatch.Client(f"http://127.0.0.1:{port}"))
         model = driftwatch.watch(first.model, url=client.url, name=MODEL, model_version=FIRST_VERSION)
         stack.callback(model.close, timeout_seconds=0)
@@ -98,8 +112,7 @@ def run(wishes: Wishes, out: Console, progress: Console) -> bool:
         happened = show(replayed, out)
         out.print(f"\nStatus page {service.url}/    metrics {service.url}/metrics", highlight=False)
         if not wishes.once:
-            out.print("The service stays up until Ctrl-C.", highlight=False)
-            _stay(service)
+            _stay(service, out)
     return happened
 
 
@@ -132,8 +145,9 @@ def _port(wanted: int | None) -> int:
     return wanted
 
 
-def _stay(service: ServiceProcess) -> None:
+def _stay(service: ServiceProcess, out: Console) -> None:
     try:
+        out.print("The service stays up until Ctrl-C.", highlight=False)
         while True:
             service.keep_running()
             time.sleep(0.5)

@@ -148,13 +148,13 @@ def show(replayed: Replayed, console: Console) -> bool:
         f"alone {replayed.alone_error:.2f} min, with driftwatch {replayed.live_error:.2f} min ({saved:.0%} less).",
         highlight=False,
     )
-    console.print(f"The replay took {replayed.seconds:.0f} s.\n", highlight=False)
+    console.print(f"It took {replayed.seconds:.0f} s.\n", highlight=False)
     console.print(_marks(made))
     return happened(made)
 
 
 def _table(rows: Sequence[Week]) -> Table:
-    table = Table(box=None, pad_edge=False, title="Mean absolute error in minutes: left alone, with driftwatch")
+    table = Table(box=None, pad_edge=False, title="Mean error in minutes, left alone and with driftwatch")
     table.title_justify = "left"
     table.add_column("week of", no_wrap=True)
     table.add_column("flights", justify="right", no_wrap=True)
@@ -178,7 +178,9 @@ def _marks(made: Sequence[Check]) -> RenderableType:
 
 
 def _words_of_alert(alert: Alert) -> str:
-    return f"{alert.kind.value.replace('_', ' ')}: {alert.reason}"
+    """What moved and how far; the evidence behind it is the status page's to tell."""
+    moved = alert.reason.rpartition("; evidence")[0].removeprefix("Moved: ") or alert.reason
+    return f"{alert.kind.value.replace('_', ' ')}: {moved}"
 
 
 def _words_of_retrain(retrain: RetrainEpisode) -> str:

@@ -43,16 +43,7 @@ def test_another_port_is_taken_where_the_preferred_one_is_not_free() -> None:
 
 
 @pytest.mark.slow
-def test_a_service_is_ready_when_it_is_entered_and_gone_when_it_is_left(tmp_path: Path) -> None:
-    with ServiceProcess(tmp_path, free_port(0), {}) as service:
-        pid = service.pid
-        assert httpx.get(f"{service.url}/readyz").is_success
-        assert not service.keep_running()
-    assert not alive(pid)
-
-
-@pytest.mark.slow
-def test_a_killed_service_is_started_again_and_knows_what_it_knew(tmp_path: Path) -> None:
+def test_a_killed_service_is_started_again_with_what_it_knew_and_gone_in_the_end(tmp_path: Path) -> None:
     baseline = driftwatch.Baseline.fit({"x": [float(one) for one in range(100)]}, model="numbers")
     with ServiceProcess(tmp_path, free_port(0), {}) as service, driftwatch.Client(service.url) as client:
         client.register(baseline)
@@ -61,6 +52,7 @@ def test_a_killed_service_is_started_again_and_knows_what_it_knew(tmp_path: Path
         assert service.keep_running()
         assert service.pid != killed
         assert [one["model"] for one in client.models()] == ["numbers"]
+    assert not alive(service.pid)
 
 
 @pytest.mark.slow
@@ -73,8 +65,10 @@ def test_a_service_that_cannot_start_is_quoted(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_service_that_dies_again_and_again_is_given_up(tmp_path: Path) -> None:
+def test_a_service_that_has_died_too_often_is_given_up(tmp_path: Path) -> None:
     with ServiceProcess(tmp_path, free_port(0), {}) as service:
+        assert httpx.get(f"{service.url}/readyz").is_success
+        assert not service.keep_running()
         service.restarts = 3
         kill(service.pid)
         with pytest.raises(ServiceUnavailable, match="ended 4 times"):

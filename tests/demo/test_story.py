@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import socket
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from rich.console import Console
+
+from driftwatch.demo.story import Wishes, run
+from driftwatch.errors import SettingError
 
 COMMAND = [sys.executable, "-m", "driftwatch", "demo"]
-SHORT = ["--until", "2013-03-03"]
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("flights")]
+SHORT = ["--until", "2013-03-02"]
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=120, check=False)
+@pytest.fixture
+def quiet() -> Console:
+    return Console(file=io.StringIO())
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("flights")
 def test_a_short_replay_ends_by_itself_and_fits_the_terminal(tmp_path: Path) -> None:
-    done = run("--once", *SHORT, "--data", str(tmp_path / "data"))
+    command = [*COMMAND, "--once", *SHORT, "--data", str(tmp_path / "data")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     assert "2013-02-25" in done.stdout
     assert "every prediction is kept exactly once" in done.stdout
@@ -32,6 +41,8 @@ def test_a_short_replay_ends_by_itself_and_fits_the_terminal(tmp_path: Path) -> 
     assert rows["prediction_id"].notna().all()
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("flights")
 def test_the_service_stays_up_until_it_is_interrupted() -> None:
     with subprocess.Popen([*COMMAND, *SHORT], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as demo:
         assert demo.stdout is not None
@@ -46,25 +57,22 @@ def test_the_service_stays_up_until_it_is_interrupted() -> None:
         os.kill(pid, 0)
 
 
-def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:
+def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path, quiet: Console) -> None:
     (tmp_path / "mine.txt").write_text("precious")
-    done = run("--once", *SHORT, "--data", str(tmp_path))
-    assert done.returncode == 2
-    assert "is not empty" in done.stderr
+    with pytest.raises(SettingError, match="is not empty"):
+        run(Wishes(once=True, data=tmp_path), quiet, quiet)
     assert [one.name for one in tmp_path.iterdir()] == ["mine.txt"]
 
 
-def test_a_port_in_use_is_named() -> None:
+def test_a_port_in_use_is_named(quiet: Console) -> None:
     with socket.socket() as busy:
         busy.bind(("127.0.0.1", 0))
         busy.listen()
-        done = run("--once", *SHORT, "--port", str(busy.getsockname()[1]))
-    assert done.returncode == 2
-    assert "--port" in done.stderr
-    assert "in use" in done.stderr
+        with pytest.raises(SettingError, match=r"--port: .* in use"):
+            run(Wishes(once=True, port=busy.getsockname()[1]), quiet, quiet)
 
 
-def test_a_day_before_the_replay_begins_is_refused() -> None:
-    done = run("--once", "--until", "2013-02-28")
-    assert done.returncode == 2
-    assert done.stderr.count("\n") == 1
+@pytest.mark.parametrize("day", [datetime(2013, 3, 1, tzinfo=UTC), datetime(2014, 1, 2, tzinfo=UTC)])
+def test_a_day_outside_the_replay_is_refused(day: datetime) -> None:
+    with pytest.raises(SettingError, match="--until"):
+        Wishes(until=day)

@@ -20,7 +20,9 @@ def at(month: int, day: int) -> datetime:
     return datetime(2013, month, day, 12, tzinfo=UTC)
 
 
-def alert(kind: AlertKind, started: datetime, reason: str = "MAE 13.0, at most 10.9") -> Alert:
+def alert(
+    kind: AlertKind, started: datetime, reason: str = "Moved: mae 8.7 -> 13.0 (threshold 10.9); evidence 643 of 300."
+) -> Alert:
     return Alert(
         alert_id="a-1",
         model="flights",
@@ -126,7 +128,7 @@ def test_errors_are_means_over_the_labelled_flights(good: Replayed) -> None:
 def test_what_was_alerted_stands_in_the_week_in_which_it_began(good: Replayed) -> None:
     told = {row.start.date().isoformat(): row.events for row in weeks(good) if row.events}
     assert told == {
-        "2013-04-29": ("quality: MAE 13.0, at most 10.9", "retrain asked 05-03: promoted as version 2"),
+        "2013-04-29": ("quality: mae 8.7 -> 13.0 (threshold 10.9)", "retrain asked 05-03: promoted as version 2"),
     }
 
 
