@@ -41,6 +41,7 @@ class Service:
     ingest: Ingest
     operations: Operations
     telemetry: Telemetry
+    baselines: Baselines
     pipeline: Pipeline
     runner: Runner
     spool: Spool
@@ -49,6 +50,7 @@ class Service:
 
     def start(self) -> None:
         """Set the pipeline and the delivery going."""
+        self.baselines.read_all()
         self.runner.start()
 
     def close(self) -> None:
@@ -157,6 +159,7 @@ def assemble(
             most_models=settings.max_models,
         ),
         telemetry=telemetry,
+        baselines=baselines,
         pipeline=pipeline,
         runner=runner,
         spool=spool,

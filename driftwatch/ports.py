@@ -26,6 +26,7 @@ from driftwatch.core.records import (
     RetrainStep,
     WindowKey,
     WindowRecord,
+    WindowStage,
 )
 
 
@@ -279,6 +280,7 @@ class StateReader(Protocol):
         start: datetime | None = None,
         end: datetime | None = None,
         segment: str | None = None,
+        stage: WindowStage | None = None,
     ) -> list[WindowRecord]:
         """Judged windows by start, newest first; ``start``/``end`` keep windows that begin in that range."""
         ...

@@ -43,6 +43,12 @@ class Baselines:
         except KeyError:
             raise (UnknownVersion(model, wanted) if model in self._current else UnknownModel(model)) from None
 
+    def read_all(self) -> None:
+        """Parse what is registered, so that the first event of a model does not wait for it."""
+        with self._state.read() as reader:
+            for model in reader.models():
+                self._read(model, reader)
+
     def forget_current(self, model: str) -> None:
         """Look up anew which version is current: call it after a registration."""
         with self._lock:

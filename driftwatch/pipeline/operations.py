@@ -27,7 +27,8 @@ from driftwatch.pipeline.run import Pipeline, Runner
 from driftwatch.pipeline.telemetry import Telemetry
 from driftwatch.ports import Clock, Log, OutboxState, Spool, State, StateReader, StoredBaseline
 
-_RECENT_WINDOWS = 200
+_RECENT = 200
+_MOST_WINDOWS = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +129,7 @@ class Operations:
                 raise StateConflict(f"There are {self._most_models} models already. Raise the setting max_models.")
             transaction.put_baseline(stored)
         self._baselines.forget_current(model)
+        self._baselines.get(model)
         self._telemetry.touch()
         return stored
 
@@ -163,25 +165,29 @@ class Operations:
             versions = {one.model_version for one in _known(reader, model)}
             if model_version is not None and model_version not in versions:
                 raise UnknownVersion(model, model_version)
-            found = reader.windows(
-                model, model_version=model_version, start=start, end=end, segment=segment, limit=_RECENT_WINDOWS * 5
+            if limit is None:
+                limit = 1 if start is None and end is None else _MOST_WINDOWS
+            return reader.windows(
+                model,
+                model_version=model_version,
+                start=start,
+                end=end,
+                segment=segment,
+                stage=stage,
+                limit=min(limit, _MOST_WINDOWS),
             )
-        kept = [one for one in found if stage is None or one.stage is stage]
-        if limit is None:
-            limit = 1 if start is None and end is None else _RECENT_WINDOWS * 5
-        return kept[:limit]
 
     def reference_performance(self, model: str, model_version: str) -> Mapping[str, Measure]:
         """The quality that a version's baseline measured; empty where it measured none."""
         performance = self._baselines.get(model, model_version).performance
         return performance.sums.measures() if performance is not None else {}
 
-    def alerts(self, model: str | None = None, limit: int = _RECENT_WINDOWS) -> list[Alert]:
+    def alerts(self, model: str | None = None, limit: int = _RECENT) -> list[Alert]:
         """Alerts, newest first."""
         with self._state.read() as reader:
             return reader.alerts(model, limit=limit)
 
-    def retrains(self, model: str | None = None, limit: int = _RECENT_WINDOWS) -> list[RetrainEpisode]:
+    def retrains(self, model: str | None = None, limit: int = _RECENT) -> list[RetrainEpisode]:
         """Retrain episodes, newest first."""
         with self._state.read() as reader:
             return reader.retrains(model, limit=limit)
@@ -262,14 +268,14 @@ class Operations:
         )
 
     def _facts(self, reader: StateReader, model: str, model_version: str) -> VersionFacts:
-        recent = reader.windows(model, model_version=model_version, limit=_RECENT_WINDOWS)
-        complete = [one for one in recent if one.stage is WindowStage.COMPLETE]
+        inputs = reader.windows(model, model_version=model_version, limit=1)
+        quality = reader.windows(model, model_version=model_version, stage=WindowStage.COMPLETE, limit=1)
         self._baselines.get(model, model_version, reader=reader)
         return VersionFacts(
             model=model,
             model_version=model_version,
-            inputs=recent[0] if recent else None,
-            quality=complete[0] if complete else None,
+            inputs=inputs[0] if inputs else None,
+            quality=quality[0] if quality else None,
             reference=self.reference_performance(model, model_version),
         )
 

@@ -109,7 +109,7 @@ class SqliteSpool:
             undo.pop_all()
         self._removed_through = self._last if first is None else first - 1
         self._hash = IdHash(key)
-        self._thread = threading.Thread(target=self._write_until_closed, name="driftwatch-spool")
+        self._thread = threading.Thread(target=self._write_until_closed, name="driftwatch-spool", daemon=True)
         self._thread.start()
 
     def append(self, batch: Batch, received_time: datetime) -> Future[SpoolReceipt]:

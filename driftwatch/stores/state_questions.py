@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, func, or_, select
 
-from driftwatch.core.records import Alert, AlertState, RetrainEpisode, WindowKey, WindowRecord
+from driftwatch.core.records import Alert, AlertState, RetrainEpisode, WindowKey, WindowRecord, WindowStage
 from driftwatch.core.windows import to_microseconds
 from driftwatch.ports import LogFile, OutboxMessage, OutboxState, StoredBaseline, StoredSlice
 from driftwatch.stores import state_rows as rows
@@ -86,11 +86,13 @@ class SqlStateReader:
         start: datetime | None = None,
         end: datetime | None = None,
         segment: str | None = None,
+        stage: WindowStage | None = None,
     ) -> list[WindowRecord]:
         """Judged windows, newest first."""
         table = tables.judged_window
         query = select(table).where(table.c.model == model)
         query = _where_given(query, table.c.model_version, model_version)
+        query = _where_given(query, table.c.stage, stage)
         query = _where_given(query, table.c.segment, segment)
         if start is not None:
             query = query.where(table.c.start >= to_microseconds(start))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from driftwatch.core.records import Alert, AlertState, RetrainEpisode, WindowKey, WindowRecord
+from driftwatch.core.records import Alert, AlertState, RetrainEpisode, WindowKey, WindowRecord, WindowStage
 from driftwatch.ports import LogFile, OutboxMessage, OutboxState, StoredBaseline, StoredSlice
 from driftwatch.testing.state_contents import Contents
 
@@ -68,6 +68,7 @@ class MemoryStateReader:
         start: datetime | None = None,
         end: datetime | None = None,
         segment: str | None = None,
+        stage: WindowStage | None = None,
     ) -> list[WindowRecord]:
         """Judged windows, newest first."""
         found = [
@@ -76,6 +77,7 @@ class MemoryStateReader:
             if key.model == model
             and model_version in (None, key.model_version)
             and segment in (None, key.segment)
+            and stage in (None, one.stage)
             and (start is None or key.start >= start)
             and (end is None or key.start < end)
         ]
