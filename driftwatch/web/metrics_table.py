@@ -51,7 +51,6 @@ METRICS: tuple[Metric, ...] = (
     Metric("predictions_total", _COUNTER, _VERSION, "Predictions that were counted in their window."),
     Metric("labels_total", _COUNTER, (*_VERSION, "outcome"), "Labels by what became of them."),
     Metric("events_late_total", _COUNTER, ("model",), "Predictions that came after their window was judged."),
-    Metric("events_dropped_total", _COUNTER, ("model", "reason"), "Accepted events that were not counted."),
     Metric("events_rejected_total", _COUNTER, ("model", "kind", "reason"), "Events that were refused."),
     Metric("windows_judged_total", _COUNTER, ("model", "stage"), "Judgements of windows."),
     Metric("detection_lag_seconds", _HISTOGRAM, ("model",), "Time from the last event's receipt to the judgement."),
