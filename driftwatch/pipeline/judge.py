@@ -74,7 +74,24 @@ class Judge:
                 self._judge(transaction, tally, stage, key, stored)
                 transaction.set_mark(marks.judged(stage, model, key.model_version, key.segment), end)
                 made += 1
+            if due:
+                self._resolve_for_replaced_versions(transaction, model, plan.complete_before(now))
         return made
+
+    def _resolve_for_replaced_versions(self, transaction: StateTransaction, model: str, complete_before: int) -> None:
+        """Close the alerts of versions that another took over from: when their last window is judged, they are past."""
+        current = transaction.baselines(model)[-1].model_version
+        replaced = [one for one in transaction.alerts(model, state=AlertState.FIRING) if one.model_version != current]
+        if not replaced:
+            return
+        plan = self._settings.plan
+        last: dict[str, int] = defaultdict(int)
+        for (version, _), (_, start) in transaction.slice_bounds(model).items():
+            last[version] = max(last[version], plan.window_start(start))
+        for alert in replaced:
+            if last[alert.model_version] < complete_before:
+                end = from_microseconds(last[alert.model_version] + plan.window_us)
+                transaction.put_alert(replace(alert, state=AlertState.RESOLVED, ended=end))
 
     def _due(
         self, transaction: StateTransaction, model: str, stage: WindowStage, before: int

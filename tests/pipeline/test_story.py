@@ -1,6 +1,6 @@
 """A stream goes through the whole pipeline: windows, verdicts, alerts, triggers."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
@@ -8,6 +8,8 @@ import pytest
 from driftwatch.core.records import AlertKind, AlertState, RetrainState, Status, WindowStage
 from driftwatch.errors import StateConflict, UnknownModel
 from driftwatch.wire.native import LabelEvent
+
+START = datetime(2026, 1, 5, tzinfo=UTC)
 
 
 def test_a_day_is_judged_when_the_stream_has_passed_its_end(world) -> None:
@@ -59,6 +61,27 @@ def test_an_alert_is_resolved_when_the_inputs_are_back(world) -> None:
         world.day(number, moved=1.6 if number < 4 else 1.0)
     states = [alert.state for alert in world.service.operations.alerts() if alert.kind is AlertKind.FEATURE_DRIFT]
     assert states == [AlertState.RESOLVED]
+
+
+def test_an_alert_of_a_replaced_version_is_resolved_with_its_last_window(world, fit) -> None:
+    for number in range(6):
+        world.day(number, error=15.0)
+    world.register(fit("2", noise=15.0))
+    for number in range(6, 12):
+        world.day(number, error=15.0)
+    (alert,) = world.service.operations.alerts()
+    assert (alert.model_version, alert.state) == ("1", AlertState.RESOLVED)
+    assert alert.ended == START + timedelta(days=6)
+
+
+def test_an_alert_of_an_older_version_that_is_still_served_keeps_firing(world, fit) -> None:
+    for number in range(6):
+        world.day(number, error=15.0)
+    world.register(fit("2", noise=15.0))
+    for number in range(6, 12):
+        world.day(number, error=15.0, model_version="1")
+    (alert,) = world.service.operations.alerts()
+    assert (alert.model_version, alert.state) == ("1", AlertState.FIRING)
 
 
 def test_too_few_rows_say_so(world) -> None:
