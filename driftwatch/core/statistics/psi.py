@@ -15,10 +15,11 @@ How sure
 ``tolerance`` lie in a Hellinger ball of radius ``sqrt(tolerance) / 2``, and the p-value is that of having left it
 (`driftwatch.core.statistics.outside`).
 
-*Bets.* Half of them are made of the p-value and are all the same. The others are on the cells in which rows ought to be rare: missing, and
-non-finite or never seen before. Joining all other bins never makes PSI larger, so that within the tolerance such a
-cell has a share of at most the ``q`` at which the index of two bins is the tolerance; the number of its rows is then
-bet on as in `driftwatch.core.statistics.ks`. That is exact at every number of rows, and sums up over small windows.
+*Bets.* Half of them are made of the p-value and are all the same. The others are on the cells in which rows ought to
+be rare: missing, and non-finite or never seen before. Joining all other bins never makes PSI larger, so that within the
+tolerance such a cell has a share of at most the ``q`` at which the index of two bins is the tolerance; the number of
+its rows is then bet on as in `driftwatch.core.statistics.ks`. That is exact at every number of rows, and a few such
+rows in each of several small windows add up.
 
 References
 ----------
