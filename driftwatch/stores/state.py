@@ -30,7 +30,11 @@ from driftwatch.stores.state_changes import SqlStateTransaction
 from driftwatch.stores.state_questions import SqlStateReader
 
 _BUSY_SECONDS = 10.0
-_WRITER_CACHE_KIB = 32_768
+_WRITER_PRAGMAS = (
+    "cache_size = -32768",
+    # 32 MB of pages: the join writes the same pages again and again, and so carries them over once for many commits.
+    "wal_autocheckpoint = 8000",
+)
 _READERS = 16
 
 
@@ -60,7 +64,7 @@ class SqlState:
             The database cannot be opened, is of a kind that is not supported, or belongs to a later driftwatch.
         """
         path = _database_path(url)
-        writer = _engine(url, begin="BEGIN IMMEDIATE", connections=1, pragmas=(f"cache_size = -{_WRITER_CACHE_KIB}",))
+        writer = _engine(url, begin="BEGIN IMMEDIATE", connections=1, pragmas=_WRITER_PRAGMAS)
         reader = _engine(url, begin="BEGIN", connections=_READERS, pragmas=("query_only = ON",))
         state = cls(writer, reader)
         try:
