@@ -141,13 +141,14 @@ class Recorder:
         with suppress(Exception):
             if not isinstance(result, _SINGLE):
                 count = len(result)
-        request = self._request.get()
-        given = NOTHING_GIVEN if request is None else request.given
-        call = Call(target, answer, None, None, count, 0, time_ns(), next(self.buffer.numbers), given, 0)
-        self.buffer.put(call, reason)
-        self._last.set(call)
-        if request is not None:
-            request.call = call
+        with suppress(Exception):
+            request = self._request.get()
+            given = NOTHING_GIVEN if request is None else request.given
+            call = Call(target, answer, None, None, count, 0, time_ns(), next(self.buffer.numbers), given, 0)
+            self.buffer.put(call, reason)
+            self._last.set(call)
+            if request is not None:
+                request.call = call
 
 
 def _join(call: Call, last: Call) -> None:

@@ -141,10 +141,6 @@ class Transport:
         while self._open:
             self._open.pop()[1].close()
 
-    def forget_connections(self) -> None:
-        """Let go of connections that belong to a parent process, without a word to the service."""
-        self._open = deque()
-
     def _answered(
         self, method: str, target: str, body: bytes | None, headers: dict[str, str]
     ) -> tuple[HTTPConnection, HTTPResponse]:

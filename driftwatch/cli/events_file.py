@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -116,11 +117,9 @@ def read_parts(path: Path, schema: Schema, *, rows: int, by_time: bool) -> Itera
         If the file cannot be read, or has no predictions.
     """
     names: ColumnNames | None = None
-    digest = ""
+    digest = cache(lambda: _digest(path))
     for first_row, table in _tables(path, schema, rows, by_time):
-        if names is None:
-            names = ColumnNames.found(table.column_names, schema)
-            digest = _digest(path) if names.prediction_id is None else ""
+        names = names or ColumnNames.found(table.column_names, schema)
         yield _part(table, names, schema, digest, first_row)
 
 
@@ -164,7 +163,9 @@ def _tables(path: Path, schema: Schema, rows: int, by_time: bool) -> Iterator[tu
 _ROW = "driftwatch:row"
 
 
-def _part(table: pa.Table, names: ColumnNames, schema: Schema, digest: str, first_row: int | None) -> Part:
+def _part(
+    table: pa.Table, names: ColumnNames, schema: Schema, digest: Callable[[], str], first_row: int | None
+) -> Part:
     count = table.num_rows
     columns = {name: table[name].to_pylist() for name in table.column_names}
     rows = columns.pop(_ROW, None) or range(first_row or 0, (first_row or 0) + count)
@@ -173,9 +174,8 @@ def _part(table: pa.Table, names: ColumnNames, schema: Schema, digest: str, firs
     def column(name: str | None) -> list[Any]:
         return [None] * count if name is None else columns[name]
 
-    ids = [None if one is None else str(one) for one in column(names.prediction_id)]
-    if names.prediction_id is None:
-        ids = [str(uuid.uuid5(_IDS, f"{digest}:{row}")) for row in rows]
+    given = map(_name, column(names.prediction_id))
+    ids = [one or str(uuid.uuid5(_IDS, f"{digest()}:{row}")) for row, one in zip(rows, given, strict=True)]
     times = [_text(moment) for moment in column(names.event_time)]
     label_times = [_text(moment) for moment in column(names.label_time)]
     labels = tuple(
@@ -232,7 +232,7 @@ def _scores(columns: list[list[Any]], schema: Schema, count: int) -> Iterator[An
 
 
 def _name(value: Any) -> str | None:
-    return None if value is None else class_name(value)
+    return None if plain(value) is None else class_name(value)
 
 
 def _text(moment: Any) -> str | None:

@@ -247,6 +247,15 @@ def test_an_answer_that_does_not_come_ends_by_the_time_limit(service: Any) -> No
     answered.set()
 
 
+def test_an_answer_without_end_is_not_read_to_its_end(
+    client: Client, service: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("driftwatch.capture.transport._LARGEST_ANSWER_BYTES", 1_000)
+    service.replies(service.Reply(200, b"[" + b" " * 2_000 + b"]"))
+    with pytest.raises(ServiceUnavailable, match="does not end"):
+        client.models()
+
+
 def test_readiness_is_what_the_service_says(client: Client, service: Any) -> None:
     service.replies(service.Reply(200, b"{}"), service.Reply(503, b"{}"))
     assert client.ready()

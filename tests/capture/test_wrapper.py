@@ -132,6 +132,60 @@ def test_wrong_use_is_said_at_once_and_not_in_a_call(model: Any, options: dict[s
     assert raised.value.field == field
 
 
+class Hostile:
+    """A result that fails at every touch."""
+
+    def __len__(self) -> int:
+        raise ZeroDivisionError
+
+    def __getattr__(self, name: str) -> Any:
+        raise ZeroDivisionError
+
+    def __iter__(self) -> Any:
+        raise ZeroDivisionError
+
+
+STRANGE_ROWS = [[[1.0]], Hostile(), None, 3, "text", [Hostile()], {"x": Hostile()}, iter([1])]
+STRANGE_ANSWERS = [[1.0], Hostile(), None, object(), iter([1]), {"a": 1}, [[1, 2], [3]]]
+
+
+@pytest.mark.parametrize("rows", STRANGE_ROWS, ids=range(len(STRANGE_ROWS)))
+@pytest.mark.parametrize("answer", STRANGE_ANSWERS, ids=range(len(STRANGE_ANSWERS)))
+def test_whatever_a_model_takes_and_gives_passes_unchanged(make: Make, rows: Any, answer: Any) -> None:
+    seen: list[Any] = []
+
+    def strange(given: Any) -> Any:
+        seen.append(given)
+        return answer
+
+    model = make(strange)
+    assert model(rows) is answer
+    assert seen[0] is rows
+    assert len(model.last_prediction_ids) >= 1
+    assert model.flush()
+
+
+def test_a_model_without_arguments_is_called_all_the_same(make: Make) -> None:
+    model = make(lambda: 3.0)
+    assert model() == 3.0
+    assert model.dropped == {"unreadable": 1}
+
+
+def test_a_method_that_comes_with_fitting_is_logged_too(make: Make, service: Any) -> None:
+    class Late(BaseEstimator):
+        def fit(self) -> Late:
+            self.predict = lambda rows: [1.0] * len(rows)
+            return self
+
+        def predict_proba(self, rows: Any) -> Any:
+            raise NotImplementedError
+
+    model = make(Late(), feature_names=["x"])
+    assert model.fit().predict([[2.0]]) == [1.0]
+    assert model.flush()
+    assert service.events[0]["features"] == {"x": 2.0}
+
+
 # --- an estimator for scikit-learn ---
 
 
