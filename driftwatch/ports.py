@@ -43,7 +43,10 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class SpoolEntry:
-    """One accepted batch as it lies in the spool. Rows that were duplicates are already taken out."""
+    """One accepted batch, or several alike that were acknowledged together, as it lies in the spool.
+
+    Rows that were duplicates are already taken out.
+    """
 
     sequence: int
     received_time: datetime

@@ -7,7 +7,6 @@ gather, so that a busy spool commits large groups and an idle one at once: nothi
 
 from __future__ import annotations
 
-import secrets
 import sqlite3
 import threading
 import time
@@ -23,27 +22,13 @@ from driftwatch.core.events import Batch
 from driftwatch.core.windows import from_microseconds, to_microseconds
 from driftwatch.errors import StoreError, StoreFull
 from driftwatch.ports import SpoolEntry, SpoolReceipt
-from driftwatch.stores import id_index
-from driftwatch.stores.disk import disk_failure, sync_folder
-from driftwatch.stores.id_hash import KEY_BYTES, IdHash
+from driftwatch.stores.disk import disk_failure
+from driftwatch.stores.id_hash import IdHash
 from driftwatch.stores.id_index import IdIndex
+from driftwatch.stores.spool_file import connected, contents, prepared, remove_entries
 from driftwatch.stores.spool_groups import Waiting, grouped, hashed, without_duplicates
 from driftwatch.wire.arrow import decode, encode
 
-_VERSION = 1
-_SCHEMA = (
-    """CREATE TABLE entry (
-        sequence INTEGER PRIMARY KEY AUTOINCREMENT,
-        received_time INTEGER NOT NULL,
-        rows INTEGER NOT NULL,
-        body BLOB NOT NULL
-    )""",
-    "CREATE TABLE secret (id_key BLOB NOT NULL)",
-    *id_index.SCHEMA,
-    f"PRAGMA user_version = {_VERSION}",
-)
-_PAGE_BYTES = 16_384
-_CHECKPOINT_PAGES = 1_000
 _COMMIT_ROWS = 20_000
 """A commit takes no further batch beyond this many rows, so that nobody waits long behind it."""
 
@@ -98,12 +83,12 @@ class SqliteSpool:
         self._reading = threading.Lock()
         with ExitStack() as undo:
             try:
-                self._writer = undo.enter_context(closing(_connected(Path(path))))
-                self._reader = undo.enter_context(closing(_connected(Path(path))))
-                key = _prepared(self._writer, self._reader, Path(path))
+                self._writer = undo.enter_context(closing(connected(Path(path))))
+                self._reader = undo.enter_context(closing(connected(Path(path))))
+                key = prepared(self._writer, self._reader, Path(path))
                 folder = Path(path).with_name(f"{Path(path).name}.ids")
                 self._ids = IdIndex(self._writer, folder, round(horizon_seconds * 1_000_000))
-                first, self._pending_rows, self._last = _contents(self._writer)
+                first, self._pending_rows, self._last = contents(self._writer)
             except (OSError, sqlite3.Error) as error:
                 raise disk_failure(error, f"The spool {path} cannot be opened") from error
             undo.pop_all()
@@ -299,7 +284,7 @@ class SqliteSpool:
         groups = [(group, encode(group.batch)) for group in grouped(left, received)]
         sequences: list[int | None] = [None] * len(wanted)
         with self._transaction() as connection:
-            removed = _remove(connection, remove_through) if remove_through > self._removed_through else 0
+            removed = remove_entries(connection, remove_through) if remove_through > self._removed_through else 0
             for group, body in groups:
                 sequence = connection.execute(
                     "INSERT INTO entry (received_time, rows, body) VALUES (?, ?, ?)",
@@ -336,47 +321,3 @@ class SqliteSpool:
 def _fail(problem: StoreError, futures: Iterable[Future[SpoolReceipt]] | Iterable[Future[None]]) -> None:
     for future in futures:
         future.set_exception(problem)
-
-
-def _remove(connection: sqlite3.Connection, through: int) -> int:
-    (rows,) = connection.execute("SELECT coalesce(sum(rows), 0) FROM entry WHERE sequence <= ?", (through,)).fetchone()
-    connection.execute("DELETE FROM entry WHERE sequence <= ?", (through,))
-    return int(rows)
-
-
-def _prepared(writer: sqlite3.Connection, reader: sqlite3.Connection, path: Path) -> bytes:
-    """Set the connections up, make the tables where there are none, and answer the key of the id hashes."""
-    writer.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
-    (mode,) = writer.execute("PRAGMA journal_mode = WAL").fetchone()
-    if mode != "wal":
-        raise StoreError(f"The spool {path} lies on a file system without shared memory. Use a local disk.")
-    writer.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
-    writer.execute("PRAGMA synchronous = FULL")
-    writer.execute("PRAGMA secure_delete = OFF")
-    (version,) = writer.execute("PRAGMA user_version").fetchone()
-    if version > _VERSION:
-        raise StoreError(
-            f"The spool {path} was written by a later driftwatch (format {version}, this one reads {_VERSION}). "
-            "Upgrade driftwatch."
-        )
-    if version == 0:
-        writer.execute("BEGIN IMMEDIATE")
-        for statement in _SCHEMA:
-            writer.execute(statement)
-        writer.execute("INSERT INTO secret VALUES (?)", (secrets.token_bytes(KEY_BYTES),))
-        writer.execute("COMMIT")
-        sync_folder(path.parent)
-    reader.execute("PRAGMA query_only = ON")
-    (key,) = writer.execute("SELECT id_key FROM secret").fetchone()
-    return bytes(key)
-
-
-def _contents(connection: sqlite3.Connection) -> tuple[int | None, int, int]:
-    """The first sequence that is there, the rows, and the last sequence ever given."""
-    first, rows = connection.execute("SELECT min(sequence), coalesce(sum(rows), 0) FROM entry").fetchone()
-    given = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'entry'").fetchone()
-    return first, int(rows), int(given[0]) if given else 0
-
-
-def _connected(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(path, timeout=10.0, isolation_level=None, check_same_thread=False)
