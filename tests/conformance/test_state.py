@@ -360,6 +360,13 @@ class TestWindows:
             found = transaction.windows("m", start=T0 + HOUR, end=T0 + 3 * HOUR)
             assert found == [window_at(2), window_at(1)]
 
+    def test_windows_are_chosen_by_their_stage(self, state: State) -> None:
+        complete = replace(window_at(0), stage=WindowStage.COMPLETE)
+        with state.transaction() as transaction:
+            for one in (complete, replace(window_at(1), stage=WindowStage.CLOSED)):
+                transaction.put_window(one)
+            assert transaction.windows("m", stage=WindowStage.COMPLETE) == [complete]
+
     def test_windows_are_chosen_by_version_and_segment(self, state: State) -> None:
         with state.transaction() as transaction:
             for one in (window_at(0), window_at(1, version="2"), window_at(2, segment="s")):
