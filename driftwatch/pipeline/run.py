@@ -147,10 +147,11 @@ class Runner:
             thread.start()
 
     def stop(self, timeout_seconds: float = 10.0) -> None:
-        """Let both finish what they are at."""
+        """Let both finish what they are at; nothing where they were never started."""
         self._stop.set()
         for thread in self._threads:
-            thread.join(timeout_seconds)
+            if thread.is_alive():
+                thread.join(timeout_seconds)
 
     def trouble(self) -> str | None:
         """What keeps the pipeline from going on at the moment, if anything."""

@@ -165,3 +165,7 @@ def test_exported_rows_carry_the_labels_that_have_arrived(world) -> None:
 def test_an_export_of_an_unknown_model_says_so(world) -> None:
     with pytest.raises(UnknownModel):
         world.service.operations.export("nobody")
+
+
+def test_a_service_that_was_never_started_can_be_closed(make_world) -> None:
+    make_world().service.close()
