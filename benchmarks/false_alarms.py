@@ -237,7 +237,7 @@ def calibration(rows: int, reference_rows: int, windows: int, *, tolerant: bool,
                     values.setdefault((statistic, name), []).append(e_value)
                     tails.setdefault(statistic, []).append(p_value <= 0.01)
     found = []
-    for statistic in STATISTICS:
+    for statistic in tails:
         means = {name: float(np.mean(one)) for (which, name), one in values.items() if which == statistic}
         worst = max(means, key=lambda name: means[name])
         mean = float(np.mean(list(means.values())))
