@@ -4,24 +4,36 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import fields, replace
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from driftwatch.core import compare as core
 from driftwatch.core.baseline import Baseline
+from driftwatch.core.cells import NumericCells, counts_and_slots
 from driftwatch.core.evidence import FalseAlarmBudget
-from driftwatch.core.frames import to_table
+from driftwatch.core.foreign_columns import raw_column
+from driftwatch.core.frames import columns_of, converted, missing_column
 from driftwatch.core.judge import JudgePolicy
 from driftwatch.core.performance import PerformanceSums
-from driftwatch.core.profile import Profile
-from driftwatch.core.table import Names, Table
+from driftwatch.core.profile import ColumnProfile, Profile
+from driftwatch.core.records import ColumnRole, Measurement
+from driftwatch.core.schema import Column
+from driftwatch.core.table import Names, Numbers, Values
+from driftwatch.core.two_samples import KeptNumbers, measured_exactly
+from driftwatch.errors import EventError, InputError, ReferenceDataError
 
 if TYPE_CHECKING:
     import pandas
 
 DEFAULT_BUDGET = "1 per 1000 windows"
+
+_ROWS_WORTH_A_THREAD = 10_000
+"""With fewer, starting threads costs more than they save."""
 
 
 class Report(core.Report):
@@ -66,7 +78,9 @@ def compare(
     Parameters
     ----------
     reference
-        A `Baseline`, or the rows to fit one from: whatever `Baseline.fit` takes.
+        A `Baseline`, or the rows to fit one from: whatever `Baseline.fit` takes. With rows, or with a baseline that
+        keeps them (``keep_reference=True``), the Kolmogorov-Smirnov statistic is that of all values; else that at
+        the ends of the baseline's cells, with its error bound.
     live
         The rows to compare, likewise; columns that the baseline does not know are not looked at. Labels are
         optional: with them and predictions, quality and label drift are judged too.
@@ -81,14 +95,15 @@ def compare(
     Returns
     -------
     Report
-        ``status``, ``findings``, ``verdicts``, ``to_frame()``, ``to_json()``.
+        ``status``, ``findings``, ``verdicts``, ``to_frame()``, ``to_json()``. A column of ``live`` that cannot be
+        read as the baseline's kind has a finding of status ``error`` that says why; the others are compared.
 
     Raises
     ------
     ReferenceDataError
         If no baseline can be fitted from ``reference``.
     EventError
-        If ``live`` lacks a feature, or a column is not of the baseline's kind.
+        If ``live`` lacks a feature, or its columns differ in length.
     SettingError
         If the budget cannot be read, or is in time.
     TypeError
@@ -108,30 +123,122 @@ def compare(
         if fit:
             raise TypeError(f"a fitted baseline takes no options for fitting: {', '.join(sorted(fit))}")
         baseline = reference
+        kept: _Kept = baseline.kept.get
     else:
         baseline = Baseline.fit(reference, **fit)
+        kept = _sorted_when_asked(baseline, reference)
     judging = policy or JudgePolicy(budget=FalseAlarmBudget.parse(DEFAULT_BUDGET))
     if false_alarms is not None:
         judging = replace(judging, budget=FalseAlarmBudget.parse(false_alarms))
-    table = to_table(live, baseline.schema)
-    profile, sums = _counted(baseline, table)
-    report = core.compared(baseline, profile, sums, judging)
+    report = core.compared(baseline, _counted(baseline, live, kept), judging)
     return Report(**{one.name: getattr(report, one.name) for one in fields(report)})
 
 
-def _counted(baseline: Baseline, table: Table) -> tuple[Profile, PerformanceSums | None]:
-    """The live rows as counts; a row without a label counts for everything but labels."""
+_Kept = Callable[[str], KeptNumbers | None]
+"""The reference's values of a numeric column, by its name; None where they are not known."""
+
+
+def _sorted_when_asked(baseline: Baseline, reference: Any) -> _Kept:
+    """Read a column of the reference again when its turn has come: all of them at once would be a second copy."""
+    columns = columns_of(reference, ReferenceDataError)
+
+    def kept(name: str) -> KeptNumbers | None:
+        column = baseline.columns[name]
+        values = converted(raw_column(columns[name], name, ReferenceDataError), column.column, ReferenceDataError)
+        if isinstance(column.cells, NumericCells) and isinstance(values, Numbers):
+            return KeptNumbers.of(column.cells, values)
+        return None
+
+    return kept
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _LiveColumn:
+    """What is left of one column of the live rows."""
+
+    profile: ColumnProfile
+    measured: Measurement | None = None
+    values: Values | None = None
+    """Of labels and predictions, which are needed side by side."""
+    unread: str = ""
+
+
+def _counted(baseline: Baseline, live: Any, kept: _Kept) -> core.Live:
+    """The live rows as counts, each column by itself; a row without a label counts for everything but labels."""
     schema = baseline.schema
-    if schema.label is None or schema.label not in table:
-        return Profile.of(baseline, table), None
-    label = table[schema.label]
-    rest = Table({name: values for name, values in table.columns.items() if name != schema.label}, len(table))
-    known = label.codes >= 0 if isinstance(label, Names) else np.isfinite(label.values)
-    labelled = Table({schema.label: label.take(known)}, int(np.count_nonzero(known)))
-    profile = Profile.of(baseline, rest) + Profile.of(baseline, labelled, n_rows=0)
-    if schema.prediction is None or schema.prediction not in table:
-        return profile, PerformanceSums.empty(schema.task, schema.classes)
-    return profile, PerformanceSums.of(schema.task, schema.classes, table[schema.prediction], label)
+    given = columns_of(live)
+    for column in schema.columns:
+        if column.role is ColumnRole.FEATURE and column.name not in given:
+            raise missing_column(column.name, [str(name) for name in given], EventError)
+    columns = [column for column in schema.columns if column.name in given]
+    n_rows = _common_length({column.name: given[column.name] for column in columns})
+
+    def of_column(column: Column) -> _LiveColumn:
+        return _counted_column(baseline, column, given[column.name], kept)
+
+    workers = min(os.cpu_count() or 1, len(columns))
+    if workers > 1 and n_rows >= _ROWS_WORTH_A_THREAD:
+        with ThreadPoolExecutor(workers, thread_name_prefix="driftwatch-compare") as pool:
+            counted = list(pool.map(of_column, columns))
+    else:
+        counted = [of_column(column) for column in columns]
+    found = {column.name: one for column, one in zip(columns, counted, strict=True)}
+    profiles = {
+        name: found[name].profile if name in found else ColumnProfile.empty(column)
+        for name, column in baseline.columns.items()
+    }
+    return core.Live(
+        profile=Profile(n_rows, profiles, baseline.layout),
+        sums=_performance(baseline, found),
+        measured={(name, one.measured.statistic): one.measured for name, one in found.items() if one.measured},
+        unread={name: one.unread for name, one in found.items() if one.unread},
+    )
+
+
+def _counted_column(baseline: Baseline, column: Column, data: Any, kept: _Kept) -> _LiveColumn:
+    fitted = baseline.columns[column.name]
+    try:
+        values = converted(raw_column(data, column.name, EventError), column, EventError)
+    except (InputError, TypeError, ValueError, ArithmeticError) as error:
+        return _LiveColumn(ColumnProfile.empty(fitted), unread=str(error) or type(error).__name__)
+    aside = values if column.role in (ColumnRole.LABEL, ColumnRole.PREDICTION) else None
+    if column.role is ColumnRole.LABEL:
+        values = values.take(values.codes >= 0 if isinstance(values, Names) else np.isfinite(values.values))
+    if not isinstance(fitted.cells, NumericCells) or not isinstance(values, Numbers):
+        return _LiveColumn(ColumnProfile.of(fitted, values), values=aside)
+    reference = kept(column.name)
+    if reference is None:
+        return _LiveColumn(ColumnProfile.of(fitted, values), values=aside)
+    counts, slots = counts_and_slots(fitted.cells, values)
+    profile = ColumnProfile.counted(fitted, values, counts)
+    return _LiveColumn(profile, measured=measured_exactly(reference, values, slots), values=aside)
+
+
+def _common_length(columns: Mapping[str, Any]) -> int:
+    n_rows = 0
+    for position, (name, values) in enumerate(columns.items()):
+        if position == 0:
+            n_rows = len(values)
+        elif len(values) != n_rows:
+            raise EventError(
+                f"it has {len(values):,} values where other columns have {n_rows:,}.",
+                field=name,
+                remedy="Give columns of equal length.",
+            )
+    return n_rows
+
+
+def _performance(baseline: Baseline, found: Mapping[str, _LiveColumn]) -> PerformanceSums | None:
+    """Sums over the rows that have a label; None where there are no labels."""
+    schema = baseline.schema
+    if schema.label is None or schema.label not in found:
+        return None
+    label = found[schema.label].values
+    answered = None if schema.prediction is None else found.get(schema.prediction)
+    prediction = None if answered is None else answered.values
+    if label is None or prediction is None:
+        return PerformanceSums.empty(schema.task, schema.classes)
+    return PerformanceSums.of(schema.task, schema.classes, prediction, label)
 
 
 def _finite(value: str | float) -> str | float | None:

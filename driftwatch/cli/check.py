@@ -46,7 +46,7 @@ def check(
         typer.echo(report.to_json())
     else:
         _print_table(report)
-    if report.status is Status.DRIFT:
+    if report.status in (Status.DRIFT, Status.ERROR):
         raise typer.Exit(DRIFTED)
 
 

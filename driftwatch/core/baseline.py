@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ from driftwatch.core.natural import NaturalVariation
 from driftwatch.core.performance import Measure, PerformanceSums
 from driftwatch.core.records import Task
 from driftwatch.core.schema import Column, Schema
+
+if TYPE_CHECKING:
+    from driftwatch.core.two_samples import KeptNumbers
 
 FORMAT_VERSION = 1
 """The version of the baseline's document that this code writes and reads."""
@@ -133,6 +136,9 @@ class Baseline:
         When, if it was said.
     notices
         What the user should know: columns set aside, what was inferred, what is missing.
+    kept
+        The reference's values of numeric columns, where `fit` was told to keep them: they stay in this process.
+        Neither a document nor a pickle holds them.
 
     Examples
     --------
@@ -154,6 +160,10 @@ class Baseline:
     fitted_at: datetime | None = None
     notices: tuple[str, ...] = ()
     format_version: int = FORMAT_VERSION
+    kept: Mapping[str, KeptNumbers] = field(default_factory=dict, repr=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "kept": {}}
 
     @cached_property
     def layout(self) -> str:
@@ -185,6 +195,7 @@ class Baseline:
         categorical: Iterable[str] = (),
         ignore: Iterable[str] = (),
         fitted_at: datetime | None = None,
+        keep_reference: bool = False,
     ) -> Baseline:
         """Fit a baseline to the rows that a model was trained on.
 
@@ -213,6 +224,9 @@ class Baseline:
             Columns to leave out.
         fitted_at
             Noted in the document.
+        keep_reference
+            Keep the values of numeric columns in this process, sorted, as large as they are: comparing with the
+            baseline then gives the exact Kolmogorov-Smirnov statistic. They are never written anywhere.
 
         Raises
         ------
@@ -235,7 +249,7 @@ class Baseline:
             ignore=frozenset(ignore),
             fitted_at=fitted_at,
         )
-        return fitted_baseline(reference, evaluation, options)
+        return fitted_baseline(reference, evaluation, options, keep_reference=keep_reference)
 
     def to_json(self) -> str:
         """The baseline as a JSON document with a version and a checksum; it holds no rows."""

@@ -5,16 +5,18 @@ With a single window a budget of one false alarm in ``A`` windows is a test at l
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from driftwatch.core.baseline import Baseline
 from driftwatch.core.evidence import EvidenceMemory
-from driftwatch.core.judge import JudgePolicy, judge_inputs, judge_labels
+from driftwatch.core.judge import KIND_OF_ROLE, JudgePolicy, Measured, judge_inputs, judge_labels
 from driftwatch.core.performance import PerformanceSums
 from driftwatch.core.profile import Profile
-from driftwatch.core.records import Finding, Status, Verdict
+from driftwatch.core.records import Change, Direction, Finding, Status, Threshold, ThresholdOrigin, Verdict
 
-_SEVERITY = (Status.INSUFFICIENT_DATA, Status.OK, Status.WARNING, Status.DRIFT, Status.ERROR)
+_SEVERITY = (Status.INSUFFICIENT_DATA, Status.OK, Status.WARNING, Status.ERROR, Status.DRIFT)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +44,13 @@ class Report:
 
     @property
     def status(self) -> Status:
-        """The worst of the verdicts; ``insufficient_data`` where there is none."""
-        return max((one.status for one in self.verdicts), key=_SEVERITY.index, default=Status.INSUFFICIENT_DATA)
+        """The worst of the verdicts; ``error`` where a column could not be read and no other drifted.
+
+        Without any verdict ``insufficient_data``.
+        """
+        found = [one.status for one in self.verdicts]
+        found += [Status.ERROR for one in self.findings if one.status is Status.ERROR]
+        return max(found, key=_SEVERITY.index, default=Status.INSUFFICIENT_DATA)
 
     @property
     def drifted_columns(self) -> tuple[str, ...]:
@@ -76,17 +83,37 @@ class Report:
         ]
 
 
-def compared(baseline: Baseline, profile: Profile, sums: PerformanceSums | None, policy: JudgePolicy) -> Report:
+@dataclass(frozen=True, kw_only=True)
+class Live:
+    """The live rows of a comparison, as far as they were needed.
+
+    Attributes
+    ----------
+    profile
+        Over the baseline's cells; of a column that could not be read, nothing.
+    sums
+        Of the labelled rows; None where there are no labels, which leaves label drift and quality unjudged.
+    measured
+        What was measured from both samples, by column and statistic.
+    unread
+        Columns that could not be read, with the reason.
+    """
+
+    profile: Profile
+    sums: PerformanceSums | None = None
+    measured: Measured = field(default_factory=dict)
+    unread: Mapping[str, str] = field(default_factory=dict)
+
+
+def compared(baseline: Baseline, live: Live, policy: JudgePolicy) -> Report:
     """Judge one window with nothing remembered.
 
     Parameters
     ----------
     baseline
         The reference.
-    profile
-        Of the live rows, over the baseline's cells.
-    sums
-        Of the labelled live rows; None where there are no labels, which leaves label drift and quality unjudged.
+    live
+        What came in.
     policy
         As for a stream; its budget must be in windows.
 
@@ -95,16 +122,41 @@ def compared(baseline: Baseline, profile: Profile, sums: PerformanceSums | None,
     SettingError
         If the budget is in time.
     """
-    judged = judge_inputs(baseline, profile, EvidenceMemory(), policy, None)
+    profile = live.profile
+    judged = judge_inputs(baseline, profile, EvidenceMemory(), policy, None, measured=live.measured)
     findings, verdicts = judged.findings, judged.verdicts
-    if sums is not None:
-        labelled = judge_labels(baseline, profile, sums, judged.memory, policy, None)
+    if live.sums is not None:
+        labelled = judge_labels(baseline, profile, live.sums, judged.memory, policy, None, measured=live.measured)
         findings, verdicts = findings + labelled.findings, verdicts + labelled.verdicts
     return Report(
         model=baseline.model,
         model_version=baseline.model_version,
         n_reference=baseline.n_rows,
         n_live=profile.n_rows,
-        findings=findings,
+        findings=_with_errors(findings, baseline, live.unread),
         verdicts=verdicts,
     )
+
+
+def _with_errors(findings: tuple[Finding, ...], baseline: Baseline, unread: Mapping[str, str]) -> tuple[Finding, ...]:
+    """A column that could not be read has one finding, which says so."""
+    errors = tuple(
+        Finding(
+            kind=KIND_OF_ROLE[column.role],
+            column=column.name,
+            statistic="",
+            score=math.nan,
+            threshold=Threshold(value=math.nan, origin=ThresholdOrigin.FIXED),
+            p_value=1.0,
+            e_value=1.0,
+            evidence=0.0,
+            n_reference=baseline.columns[column.name].n,
+            n_live=0,
+            status=Status.ERROR,
+            change=Change(direction=Direction.NONE, text="not read"),
+            note=unread[column.name],
+        )
+        for column in baseline.schema.columns
+        if column.name in unread
+    )
+    return errors + tuple(finding for finding in findings if finding.column not in unread)

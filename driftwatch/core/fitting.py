@@ -16,7 +16,7 @@ from driftwatch.core.cell_choice import (
     psi_starts_of,
     value_counts,
 )
-from driftwatch.core.cells import cell_counts
+from driftwatch.core.cells import NumericCells, cell_counts
 from driftwatch.core.frames import RawTable, as_times, column_names, converted, missing_column, table_from, to_table
 from driftwatch.core.moments import Moments, scale_of
 from driftwatch.core.natural import NaturalVariation
@@ -26,10 +26,11 @@ from driftwatch.core.records import ColumnRole, Task
 from driftwatch.core.schema import Column, Schema
 from driftwatch.core.schema_choice import FitOptions, check_options, chosen_classes, chosen_schema, chosen_task
 from driftwatch.core.table import Names, Numbers, Table, Values
+from driftwatch.core.two_samples import KeptNumbers
 from driftwatch.errors import ReferenceDataError
 
 
-def fitted_baseline(reference: Any, evaluation: Any, options: FitOptions) -> Baseline:
+def fitted_baseline(reference: Any, evaluation: Any, options: FitOptions, *, keep_reference: bool = False) -> Baseline:
     """Fit a baseline; see `driftwatch.core.baseline.Baseline.fit` for the parameters and errors."""
     existing = column_names(reference, error=ReferenceDataError)
     check_options(options, existing)
@@ -61,7 +62,16 @@ def fitted_baseline(reference: Any, evaluation: Any, options: FitOptions) -> Bas
         natural=natural,
         fitted_at=options.fitted_at,
         notices=_notices(options, schema, performance, natural),
+        kept=_kept(table, columns) if keep_reference else {},
     )
+
+
+def _kept(table: Table, columns: Mapping[str, ColumnBaseline]) -> dict[str, KeptNumbers]:
+    return {
+        name: KeptNumbers.of(column.cells, values)
+        for name, column in columns.items()
+        if isinstance(column.cells, NumericCells) and isinstance(values := table[name], Numbers)
+    }
 
 
 def fitted_column(column: Column, values: Values, classes: tuple[str, ...] = ()) -> ColumnBaseline:

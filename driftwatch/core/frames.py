@@ -45,7 +45,7 @@ def column_names(data: Any, *, error: type[InputError] = EventError) -> list[str
     InputError
         Of the type ``error``: if ``data`` is nothing that columns can be read from.
     """
-    return [str(name) for name in _columns_of(data, error)]
+    return [str(name) for name in columns_of(data, error)]
 
 
 def table_from(data: Any, columns: Collection[str] | None = None, *, error: type[InputError] = EventError) -> RawTable:
@@ -83,7 +83,7 @@ def table_from(data: Any, columns: Collection[str] | None = None, *, error: type
         kept = {name: raw for name, raw in data.columns.items() if columns is None or name in columns}
         return RawTable(kept, data.n_rows)
     found: dict[str, RawColumn] = {}
-    for name, values in _columns_of(data, error).items():
+    for name, values in columns_of(data, error).items():
         if columns is None or name in columns:
             found[name] = raw_column(values, name, error)
     n_rows = _length(data, found)
@@ -263,7 +263,14 @@ def _fits(table: Table, schema: Schema) -> bool:
     )
 
 
-def _columns_of(data: Any, error: type[InputError]) -> Mapping[str, Any]:
+def columns_of(data: Any, error: type[InputError] = EventError) -> Mapping[str, Any]:
+    """The columns of a frame by name, none of them read yet: `driftwatch.core.foreign_columns.raw_column` reads one.
+
+    Raises
+    ------
+    InputError
+        Of the type ``error``: if ``data`` is nothing that columns can be read from, or two columns have one name.
+    """
     home = home_of(data)
     if isinstance(data, RawTable | Table):
         return data.columns

@@ -6,8 +6,8 @@ Pure decisions: the same baseline, profile, memory and policy give the same judg
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from driftwatch.core.records import (
     Change,
     Direction,
     Finding,
+    Measurement,
     Status,
     Threshold,
     ThresholdOrigin,
@@ -47,8 +48,20 @@ __all__ = [
 ]
 
 
+Measured = Mapping[tuple[str, str], Measurement]
+"""What was measured from rows, by column and statistic, where that is more exact than a profile's answer."""
+
+_NOTHING: Measured = {}
+
+
 def judge_inputs(
-    baseline: Baseline, profile: Profile, memory: EvidenceMemory, policy: JudgePolicy, window_seconds: float | None
+    baseline: Baseline,
+    profile: Profile,
+    memory: EvidenceMemory,
+    policy: JudgePolicy,
+    window_seconds: float | None,
+    *,
+    measured: Measured = _NOTHING,
 ) -> Judgement:
     """Judge what came in and what the model answered: features, predictions and scores.
 
@@ -64,9 +77,11 @@ def judge_inputs(
         What the user asked for.
     window_seconds
         The window's duration; None where windows are counts of rows.
+    measured
+        Takes the place of what statistics measure from the profile.
     """
     kinds = (AlertKind.FEATURE_DRIFT, AlertKind.PREDICTION_DRIFT)
-    return _judged(kinds, baseline, profile, memory, policy, window_seconds)
+    return _judged(kinds, _Window(baseline, profile, policy, window_seconds, measured), memory)
 
 
 def judge_labels(
@@ -76,12 +91,14 @@ def judge_labels(
     memory: EvidenceMemory,
     policy: JudgePolicy,
     window_seconds: float | None,
+    *,
+    measured: Measured = _NOTHING,
 ) -> Judgement:
     """Judge what the labels say once they had their time: label drift, and the model's quality.
 
     Parameters as in `judge_inputs`; ``sums`` are those of the window's labelled rows.
     """
-    drift = _judged((AlertKind.LABEL_DRIFT,), baseline, profile, memory, policy, window_seconds)
+    drift = _judged((AlertKind.LABEL_DRIFT,), _Window(baseline, profile, policy, window_seconds, measured), memory)
     quality = judge_quality(baseline, sums, drift.memory, policy, window_seconds)
     return Judgement(
         findings=drift.findings + quality.findings,
@@ -149,21 +166,14 @@ class _Window:
     profile: Profile
     policy: JudgePolicy
     seconds: float | None
+    measured: Measured = field(default_factory=dict)
 
 
-def _judged(
-    kinds: Sequence[AlertKind],
-    baseline: Baseline,
-    profile: Profile,
-    memory: EvidenceMemory,
-    policy: JudgePolicy,
-    window_seconds: float | None,
-) -> Judgement:
-    window = _Window(baseline, profile, policy, window_seconds)
+def _judged(kinds: Sequence[AlertKind], window: _Window, memory: EvidenceMemory) -> Judgement:
     findings: tuple[Finding, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     for kind in kinds:
-        columns = [column for column in baseline.schema.columns if KIND_OF_ROLE[column.role] is kind]
+        columns = [column for column in window.baseline.schema.columns if KIND_OF_ROLE[column.role] is kind]
         if columns:
             one = _judged_kind(kind, columns, window, memory)
             findings, verdicts, memory = findings + one.findings, verdicts + one.verdicts, one.memory
@@ -204,7 +214,7 @@ def _found(
         much = threshold(statistic, baseline, policy.tolerances.chosen(column, statistic), natural)
     else:
         much = Threshold(value=fixed, origin=ThresholdOrigin.FIXED)
-    measured = statistic.measure(baseline, live)
+    measured = window.measured.get((column, statistic.name)) or statistic.measure(baseline, live)
     status, p_value, e_value = Status.INSUFFICIENT_DATA, 1.0, 1.0
     if live.n >= policy.minimum_rows:
         status = Status.OK

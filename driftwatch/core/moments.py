@@ -5,6 +5,11 @@ a ``float64``, that is a whole multiple of ``2**-1074``, and the sum is kept as 
 `exact_sum` does this at the speed of a few passes over the array, by splitting all values of a block at a common
 bit, so that each part's floating-point sum has no rounding error (Rump, Ogita and Oishi's AccSum).
 
+`Moments` spares the splitting. A deviation of up to seven of the column's scales is cut off at ``2**-52`` scales and
+its square rounded to ``2**-43``, before they are summed: that depends on the value alone, so that order and grouping
+still make no difference. On such grids values are whole numbers, and 64-bit integers add them without any error, as
+fast as memory brings them. Deviations that are larger are few, and `exact_sum` takes them as they are.
+
 References
 ----------
 Rump, S. M., Ogita, T., Oishi, S. (2008). Accurate floating-point summation, part I. SIAM Journal on Scientific
@@ -29,9 +34,27 @@ LARGEST_SUMMAND = 2.0**1000
 LARGEST_DEVIATION = 2.0**500
 """Deviations (in scales) beyond this are counted as this, so that their squares stay finite."""
 
+LARGEST_ON_GRID = 7.0
+"""Deviations (in scales) up to this are put on a grid, those beyond it are summed as they are."""
+
+SMALLEST_GRID_SCALE = 2.0**-900
+"""With a smaller scale the grid's unit would lie beyond the end of ``float64``: no grid is used."""
+
 _BLOCK_BITS = 15
 _BLOCK = 1 << _BLOCK_BITS
 _MANTISSA_BITS = 53
+
+_GRID_BLOCK = 1 << 14
+_GRID_BITS = 52
+_TO_GRID = 2.0**_GRID_BITS
+_ADDED_TOGETHER = 256
+"""Of whole numbers up to ``7 * 2**52`` so many add up to less than ``2**63``."""
+
+_SQUARES_GRID_BITS = 43
+_ROUNDER = math.ldexp(512.0, 2 * _GRID_BITS)
+"""A square of up to 49 and this stay between two powers of two where the last bit is a unit of the squares' grid."""
+_ROUNDER_BITS = int(np.float64(_ROUNDER).view(np.int64))
+_WRAP = 1 << 64
 
 
 def exact_sum(values: NDArray[np.float64]) -> int:
@@ -96,8 +119,8 @@ class Moments:
 
     Sums are of the deviations ``d = (x - centre) / scale`` and of their squares, with the baseline's centre and
     scale: the variance does not suffer from a mean far from zero, and squares do not overflow. ``scale`` is a
-    power of two, so that dividing by it is exact. Deviations beyond ``2**500`` scales saturate there; minimum
-    and maximum never do.
+    power of two, so that dividing by it is exact. Deviations and squares are put on fine grids first (see the
+    module's text); deviations beyond ``2**500`` scales saturate there. Minimum and maximum are what they are.
 
     Attributes
     ----------
@@ -106,7 +129,7 @@ class Moments:
     count
         How many finite values.
     total, total_squares
-        Exact sums of ``d`` and ``d * d``, in units of ``2**-1074``.
+        Exact sums of ``d`` and ``d * d``, each put on its grid, in units of ``2**-1074``.
     minimum, maximum
         ``inf`` and ``-inf`` where there is no value. After a subtraction: those of the rows before it.
 
@@ -132,18 +155,35 @@ class Moments:
         """The moments of finite ``values``."""
         if len(values) == 0:
             return cls(centre, scale)
-        total = 0
-        total_squares = 0
+        minimum, maximum = float(values.min()), float(values.max())
         inverse = 1.0 / scale
-        for start in range(0, len(values), _BLOCK):
-            with np.errstate(over="ignore", under="ignore"):
-                deviations = values[start : start + _BLOCK] - centre
-                deviations *= inverse
-                np.clip(deviations, -LARGEST_DEVIATION, LARGEST_DEVIATION, out=deviations)
-                total += exact_sum(deviations)
-                deviations *= deviations
-                total_squares += exact_sum(deviations)
-        return cls(centre, scale, len(values), total, total_squares, float(values.min()), float(values.max()))
+        limit = LARGEST_ON_GRID if scale > SMALLEST_GRID_SCALE else -1.0
+        total = total_squares = far_total = far_squares = 0
+        size = -(-min(len(values), _GRID_BLOCK) // _ADDED_TOGETHER) * _ADDED_TOGETHER
+        deviations, squares, whole = np.empty(size), np.empty(size), np.zeros(size, dtype=np.int64)
+        with np.errstate(over="ignore", under="ignore"):
+            near = max(maximum - centre, centre - minimum) * inverse <= limit
+            for start in range(0, len(values), _GRID_BLOCK):
+                block = values[start : start + _GRID_BLOCK]
+                n = len(block)
+                d, r = deviations[:n], squares[:n]
+                np.subtract(block, centre, out=d)
+                if near:
+                    np.multiply(d, inverse * _TO_GRID, out=d)
+                else:
+                    far = _taken_out(np.multiply(d, inverse, out=d), limit, r)
+                    far_total += exact_sum(far)
+                    far_squares += exact_sum(far * far)
+                    np.multiply(d, _TO_GRID, out=d)
+                np.copyto(whole[:n], d, casting="unsafe")
+                whole[n:] = 0
+                total += sum(np.add.reduce(whole.reshape(-1, _ADDED_TOGETHER), axis=1).tolist())
+                np.multiply(d, d, out=r)
+                np.add(r, _ROUNDER, out=r)
+                total_squares += (int(np.add.reduce(r.view(np.int64))) - n * _ROUNDER_BITS) % _WRAP
+        total = (total << -UNIT_EXPONENT - _GRID_BITS) + far_total
+        total_squares = (total_squares << -UNIT_EXPONENT - _SQUARES_GRID_BITS) + far_squares
+        return cls(centre, scale, len(values), total, total_squares, minimum, maximum)
 
     @property
     def mean(self) -> float:
@@ -239,6 +279,14 @@ class Moments:
             raise ValueError("a minimum is above its maximum")
         total, total_squares = decoded_units(document["total"]), decoded_units(document["total_squares"])
         return cls(centre, scale, count, total, total_squares, minimum, maximum)
+
+
+def _taken_out(deviations: NDArray[np.float64], limit: float, scratch: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The deviations beyond the limit, in both directions; in their own array they become 0."""
+    rows = (np.abs(deviations, out=scratch) > limit).nonzero()[0]
+    far = np.clip(deviations[rows], -LARGEST_DEVIATION, LARGEST_DEVIATION)
+    deviations[rows] = 0.0
+    return far
 
 
 def encoded_units(total: int) -> list[str | int]:

@@ -79,8 +79,16 @@ class ColumnProfile:
         counts = cell_counts(baseline.cells, values)
         if baseline.moments is None or not isinstance(values, Numbers):
             return cls(counts)
-        finite = values.values[np.isfinite(values.values)]
-        return cls(counts, Moments.of(finite, baseline.moments.centre, baseline.moments.scale))
+        return cls.counted(baseline, values, counts)
+
+    @classmethod
+    def counted(cls, baseline: ColumnBaseline, values: Numbers, counts: NDArray[np.int64]) -> ColumnProfile:
+        """The profile of numbers whose counts are known already."""
+        moments = baseline.moments
+        if moments is None:
+            return cls(counts)
+        finite = values.values[np.isfinite(values.values)] if counts[-2:].any() else values.values
+        return cls(counts, Moments.of(finite, moments.centre, moments.scale))
 
     @classmethod
     def empty(cls, baseline: ColumnBaseline) -> ColumnProfile:
