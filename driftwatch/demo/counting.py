@@ -10,16 +10,16 @@ import pandas as pd
 from driftwatch import Client
 from driftwatch.demo.flights import ID
 
-_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+_LONG_AFTER = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 def count_kept(client: Client, model: str, folder: Path) -> tuple[int, int]:
     """How many different predictions of a model lie in the log, and how many of these more than once.
 
     The log is plain Parquet. An export brings everything that was accepted into it first; the one asked for here
-    is of a time before there was anything.
+    is of a time of which there is nothing.
     """
-    client.export(model, _LONG_AGO, _LONG_AGO.replace(year=1971))
+    client.export(model, _LONG_AFTER)
     files = sorted((folder / "log" / "predictions" / f"model={model}").glob("**/*.parquet"))
     ids = pd.concat([pd.Series(dtype=str), *(pd.read_parquet(file, columns=[ID])[ID] for file in files)])
     counts = ids.value_counts()
