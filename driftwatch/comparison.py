@@ -211,7 +211,7 @@ def _counted_column(baseline: Baseline, column: Column, data: Any, kept: _Kept) 
         return _LiveColumn(ColumnProfile.of(fitted, values), values=aside)
     counts, slots = counts_and_slots(fitted.cells, values)
     profile = ColumnProfile.counted(fitted, values, counts)
-    return _LiveColumn(profile, measured=measured_exactly(reference, values, slots), values=aside)
+    return _LiveColumn(profile, measured=measured_exactly(reference, values, counts, slots), values=aside)
 
 
 def _common_length(columns: Mapping[str, Any]) -> int:

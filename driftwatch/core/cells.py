@@ -124,8 +124,8 @@ def counts_and_slots(cells: NumericCells, values: Numbers) -> tuple[NDArray[np.i
 def counts_in_order(slots: NDArray[np.uint16]) -> NDArray[np.int64]:
     """How many finite values lie in each slot, in the order of numbers: ``int64`` of length ``SLOTS + 1``."""
     counts = np.zeros(NO_SLOT + 1, dtype=np.int64)
-    for start in range(0, len(slots), BLOCK):
-        counts += np.bincount(slots[start : start + BLOCK], minlength=NO_SLOT + 1)
+    for start in range(0, len(slots), 8 * BLOCK):
+        counts += np.bincount(slots[start : start + 8 * BLOCK], minlength=NO_SLOT + 1)
     return in_order(counts[:NO_SLOT])
 
 

@@ -127,12 +127,12 @@ class SlotMap:
 
 def in_order(by_slot: NDArray[Any]) -> NDArray[Any]:
     """What is listed by kept slots (length ``SLOTS + 1``), in the order of numbers: by places."""
-    return np.concatenate([np.roll(by_slot[:SLOTS], -_FAR), by_slot[SLOTS:]])
+    return np.concatenate([by_slot[_FAR:SLOTS], by_slot[:_FAR], by_slot[SLOTS:]])
 
 
 def by_slot(in_order: NDArray[Any]) -> NDArray[Any]:
     """The inverse of `in_order`."""
-    return np.concatenate([np.roll(in_order[:SLOTS], _FAR), in_order[SLOTS:]])
+    return np.concatenate([in_order[_FAR:SLOTS], in_order[:_FAR], in_order[SLOTS:]])
 
 
 class CellIndex:

@@ -1,10 +1,10 @@
 """Kolmogorov-Smirnov of two samples, exactly, without sorting the second one.
 
 Both samples are counted over the same slots of the real line (`driftwatch.core.slots`), which are in the order of
-numbers. At the ends of slots the difference of the two distribution functions follows from the counts: the largest
-one is a lower bound of the statistic. Inside a slot the difference can exceed that before it by no more than the
-slot's own rows. Only the few slots that could hold something larger than the lower bound are looked into: their
-values are sorted and merged with the reference's. The result is that of sorting everything.
+numbers. At the ends of slots, and of the baseline's cells, the difference of the two distribution functions follows
+from the counts: the largest one is a lower bound of the statistic. Inside a slot the difference can exceed those at its
+ends by no more than the slot's own rows. Only the few slots that could hold something larger than the lower bound are
+looked into: their values are sorted and merged with the reference's. The result is that of sorting everything.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.special import kolmogorov
 
 from driftwatch.core.cell_choice import numeric_cells, value_counts
-from driftwatch.core.cells import NO_SLOT, NumericCells, counts_and_slots, counts_in_order
+from driftwatch.core.cells import NumericCells, counts_and_slots, counts_in_order
 from driftwatch.core.records import Measurement
 from driftwatch.core.slots import BLOCK, by_slot
 from driftwatch.core.statistics.ks import KolmogorovSmirnov
@@ -35,12 +35,19 @@ class KeptNumbers:
     ----------
     ascending
         The finite values, in order.
-    in_slots
-        ``int64``: how many of them lie in each slot, in the order of numbers.
+    up_to_slot
+        ``int64``: how many of them lie up to the end of each slot, slots being in the order of numbers.
+    up_to_cell
+        ``int64``: likewise for the baseline's cells.
+    uncertain
+        Slots where the reference has values without a cell of their own: what happens inside them is not known
+        from their ends and the ends of cells.
     """
 
     ascending: NDArray[np.float64]
-    in_slots: NDArray[np.int64]
+    up_to_slot: NDArray[np.int64]
+    up_to_cell: NDArray[np.int64]
+    uncertain: NDArray[np.bool_]
 
     @classmethod
     def of(cls, cells: NumericCells, values: Numbers) -> KeptNumbers:
@@ -54,10 +61,17 @@ class KeptNumbers:
             Missing and non-finite ones are left out.
         """
         ascending = np.sort(values.values[np.isfinite(values.values)])
-        return cls(ascending, counts_in_order(counts_and_slots(cells, Numbers(ascending))[1]))
+        counts, slots = counts_and_slots(cells, Numbers(ascending))
+        up_to_cell = counts[:-2].cumsum()
+        alone = 1 + np.flatnonzero(np.nextafter(cells.edges[:-1], np.inf) == cells.edges[1:])
+        shared = np.ones(len(ascending), dtype=np.bool_)
+        for cell in alone[counts[alone] > 0].tolist():
+            shared[up_to_cell[cell] - counts[cell] : up_to_cell[cell]] = False
+        uncertain = counts_in_order(slots[shared]) > 0
+        return cls(ascending, counts_in_order(slots).cumsum(), up_to_cell, uncertain)
 
 
-def exact_distance(kept: KeptNumbers, live: Numbers, slots: NDArray[np.uint16]) -> float:
+def exact_distance(kept: KeptNumbers, live: Numbers, counts: NDArray[np.int64], slots: NDArray[np.uint16]) -> float:
     """The largest difference between the distribution functions of the reference and of live values.
 
     Parameters
@@ -66,7 +80,7 @@ def exact_distance(kept: KeptNumbers, live: Numbers, slots: NDArray[np.uint16]) 
         The reference's column.
     live
         Any length; missing and non-finite values are left out.
-    slots
+    counts, slots
         Of the live values, over the same cells: `driftwatch.core.cells.counts_and_slots`.
 
     Returns
@@ -74,28 +88,28 @@ def exact_distance(kept: KeptNumbers, live: Numbers, slots: NDArray[np.uint16]) 
     float
         What ``scipy.stats.ks_2samp`` calls its statistic; ``nan`` where one side has no finite value.
     """
-    in_slots = counts_in_order(slots)
-    n, m = len(kept.ascending), int(in_slots.sum())
+    n, m = len(kept.ascending), int(counts[:-2].sum())
     if n == 0 or m == 0:
         return math.nan
+    in_slots = counts_in_order(slots)
     up_to = in_slots.cumsum()
-    ends = up_to / m - kept.in_slots.cumsum() / n
-    largest = float(np.abs(ends).max())
+    ends = up_to / m - kept.up_to_slot / n
+    largest = max(float(np.abs(ends).max()), float(np.abs(counts[:-2].cumsum() / m - kept.up_to_cell / n).max()))
     before = np.concatenate([[0.0], ends[:-1]])
-    reach = np.maximum(before + in_slots / m, kept.in_slots / n - before)
-    # Where one of the two has no row, the difference is largest at an end.
-    looked_into = (reach > largest) & (in_slots > 0) & (kept.in_slots > 0)
+    # Inside a slot the difference stays between what it is before plus all live rows, and at the end minus them.
+    share = in_slots / m
+    looked_into = kept.uncertain & (in_slots > 0) & (np.maximum(before + share, share - ends) > largest)
     if not looked_into.any():
         return largest
-    inside = np.sort(_values_in(live, slots, looked_into))
-    # Rows before each of these values: all of the slots before its own, and those that stand before it here.
+    inside, ties = value_counts(np.sort(_values_in(live, slots, looked_into)))
+    # Rows up to each of these values: all of the slots before its own, and those that stand before it here.
     taken = in_slots[looked_into]
-    outside = np.repeat((up_to - in_slots)[looked_into] - (taken.cumsum() - taken), taken)
-    below, not_above = (
-        (np.searchsorted(inside, inside, side) + outside) / m - np.searchsorted(kept.ascending, inside, side) / n
-        for side in ("left", "right")
-    )
-    return max(largest, -float(below.min()), float(not_above.max()))
+    here = ties.cumsum()
+    slot_of = np.searchsorted(taken.cumsum(), here)
+    not_above = here + ((up_to - in_slots)[looked_into] - (taken.cumsum() - taken))[slot_of]
+    higher = not_above / m - np.searchsorted(kept.ascending, inside, "right") / n
+    lower = np.searchsorted(kept.ascending, inside, "left") / n - (not_above - ties) / m
+    return max(largest, float(higher.max()), float(lower.max()))
 
 
 def _values_in(live: Numbers, slots: NDArray[np.uint16], looked_into: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -107,13 +121,15 @@ def _values_in(live: Numbers, slots: NDArray[np.uint16], looked_into: NDArray[np
     return np.concatenate(parts)
 
 
-def measured_exactly(kept: KeptNumbers, live: Numbers, slots: NDArray[np.uint16]) -> Measurement:
+def measured_exactly(
+    kept: KeptNumbers, live: Numbers, counts: NDArray[np.int64], slots: NDArray[np.uint16]
+) -> Measurement:
     """The statistic of all finite values, with the p-value of Kolmogorov's limit.
 
     Parameters are those of `exact_distance`.
     """
-    n, m = len(kept.ascending), int(np.count_nonzero(slots != NO_SLOT))
-    score = exact_distance(kept, live, slots)
+    n, m = len(kept.ascending), int(counts[:-2].sum())
+    score = exact_distance(kept, live, counts, slots)
     p_value = None if math.isnan(score) else float(kolmogorov(score * math.sqrt(n * m / (n + m))))
     return Measurement(
         statistic="ks", score=score, p_value=p_value, n_reference=n, n_live=m, binning="every value", error_bound=0.0
@@ -149,7 +165,7 @@ def exact_ks(reference: NDArray[np.float64], live: NDArray[np.float64]) -> Kolmo
     ascending = np.sort(reference[np.isfinite(reference)])
     cells = numeric_cells(value_counts(ascending))
     values = Numbers(live[np.isfinite(live)])
-    statistic = exact_distance(KeptNumbers.of(cells, Numbers(ascending)), values, counts_and_slots(cells, values)[1])
+    statistic = exact_distance(KeptNumbers.of(cells, Numbers(ascending)), values, *counts_and_slots(cells, values))
     n, m = len(ascending), len(values)
     if math.isnan(statistic):
         return KolmogorovSmirnov(math.nan, math.nan)
