@@ -237,11 +237,11 @@ def calibration(rows: int, reference_rows: int, windows: int, *, tolerant: bool,
                     values.setdefault((statistic, name), []).append(e_value)
                     tails.setdefault(statistic, []).append(p_value <= 0.01)
     found = []
-    for statistic in tails:
+    for statistic, surprised in tails.items():
         means = {name: float(np.mean(one)) for (which, name), one in values.items() if which == statistic}
         worst = max(means, key=lambda name: means[name])
         mean = float(np.mean(list(means.values())))
-        ratio = float(np.mean(tails[statistic])) / 0.01
+        ratio = float(np.mean(surprised)) / 0.01
         found.append(Calibration(statistic, rows, reference_rows, mean, worst, means[worst], ratio))
     return found
 
