@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from driftwatch import Client
 from driftwatch.capture.wrapper import Watched
-from driftwatch.core.records import AlertState, RetrainEpisode
 from driftwatch.core.retrain import FINISHED
 from driftwatch.demo.flights import FEATURES, ID, LABEL, LABELLED, SCHEDULED, Step, steps
 from driftwatch.demo.progress import Display, Moment
@@ -23,11 +22,14 @@ from driftwatch.errors import ServiceUnavailable
 
 STEP = pd.Timedelta(hours=12)
 
-_LOOK_SECONDS = 0.02
+_LOOK_SECONDS = 0.03
+_FLUSH_SECONDS = 1.0
 _PATIENCE_SECONDS = 120.0
 _WEEK = 7
 
 Answer = TypeVar("Answer")
+Document = dict[str, Any]
+"""A model as ``GET /v1/models`` shows it."""
 
 
 class Replay:
@@ -49,7 +51,8 @@ class Replay:
         self._client = client
         self._service = service
         self._daily_errors: deque[pd.Series] = deque(maxlen=_WEEK)
-        self._told: set[str] = set()
+        self._told = ""
+        self._restarts = 0
 
     def run(self, flights: pd.DataFrame, start: pd.Timestamp, end: pd.Timestamp, shown: Display) -> pd.Series:
         """Replay ``start <= scheduled < end``; answers what was served, by the index of ``flights``.
@@ -67,7 +70,7 @@ class Replay:
         for step in steps(flights, start, end, STEP):
             if len(step.flights):
                 served.loc[step.flights.index] = self._predict(step)
-                self._wait_until(partial(self._model.flush, 1.0), "Predictions could not be sent")
+                self._wait_for(self._flushed, "Predictions could not be sent")
             self._ask(partial(self._send_labels, step.labels))
             today.append((step.labels[LABEL] - served.loc[step.labels.index]).abs())
             if step.end == step.end.normalize() or step.end >= end:
@@ -87,34 +90,43 @@ class Replay:
         )
 
     def _settle(self, now: pd.Timestamp, shown: Display) -> None:
-        self._wait_until(self._caught_up, "The service fell behind")
-        episodes = self._ask(self._client.retrains)
-        self._show(now, episodes, shown)
-        if _open(episodes):
-            self._wait_until(lambda: not _open(self._client.retrains()), "A retrain stayed open")
-            episodes = self._ask(self._client.retrains)
-            self._show(now, episodes, shown)
-        for episode in reversed(episodes):
-            if episode.retrain_id not in self._told:
-                self._told.add(episode.retrain_id)
-                shown.say(f"{episode.triggered:%Y-%m-%d}  retrain asked for: {episode.reason}")
-                shown.say(f"{'':12}{episode.state.value}: {episode.history[-1].note}")
+        time.sleep(_LOOK_SECONDS)
+        seen = self._wait_for(self._caught_up, "The service fell behind")
+        self._show(now, seen, shown)
+        if _retraining(seen):
+            seen = self._wait_for(self._retrained, "A retrain stayed open")
+            self._show(now, seen, shown)
+        if self._service.restarts > self._restarts:
+            self._restarts = self._service.restarts
+            shown.say("The service had ended, and was started again.")
+        retrain = seen["retrain"]
+        if retrain is not None and retrain["retrain_id"] != self._told:
+            self._told = retrain["retrain_id"]
+            shown.say(f"{retrain['triggered'][:10]}  retrain asked for: {retrain['reason']}")
+            shown.say(f"{'':12}{retrain['state']}: {retrain['history'][-1]['note']}")
 
-    def _show(self, now: pd.Timestamp, episodes: list[RetrainEpisode], shown: Display) -> None:
-        promoted = [one.new_version for one in episodes if one.new_version is not None]
-        alerts = self._ask(self._client.alerts)
+    def _show(self, now: pd.Timestamp, seen: Document, shown: Display) -> None:
         shown.show(
             Moment(
                 day=now.to_pydatetime(),
                 error=float(pd.concat(self._daily_errors).mean()),
-                model_version=promoted[0] if promoted else "1",
-                alerts=sum(one.state is AlertState.FIRING for one in alerts),
-                retraining=_open(episodes),
+                model_version=seen["current_version"],
+                alerts=seen["firing_alerts"],
+                retraining=_retraining(seen),
             )
         )
 
-    def _caught_up(self) -> bool:
-        return all(one["pending_rows"] == 0 for one in self._client.models())
+    def _flushed(self) -> bool | None:
+        return self._model.flush(_FLUSH_SECONDS) or None
+
+    def _caught_up(self) -> Document | None:
+        """The model as the service shows it; None while there is something that the service has not judged."""
+        (seen,) = (one for one in self._client.models() if one["model"] == self._name)
+        return seen if seen["pending_rows"] == 0 else None
+
+    def _retrained(self) -> Document | None:
+        seen = self._caught_up()
+        return None if seen is None or _retraining(seen) else seen
 
     def _ask(self, question: Callable[[], Answer]) -> Answer:
         """Ask the service, again and again while it is away."""
@@ -128,14 +140,16 @@ class Replay:
             self._service.keep_running()
             time.sleep(_LOOK_SECONDS)
 
-    def _wait_until(self, condition: Callable[[], bool], trouble: str) -> None:
+    def _wait_for(self, question: Callable[[], Answer | None], trouble: str) -> Answer:
+        """Ask until there is an answer, and start the service again where it has died meanwhile."""
         deadline = time.monotonic() + _PATIENCE_SECONDS
-        while not self._ask(condition):
+        while (answer := self._ask(question)) is None:
             if time.monotonic() > deadline:
                 raise ServiceUnavailable(f"{trouble} for {_PATIENCE_SECONDS:.0f} seconds.")
             self._service.keep_running()
             time.sleep(_LOOK_SECONDS)
+        return answer
 
 
-def _open(episodes: list[RetrainEpisode]) -> bool:
-    return any(one.state not in FINISHED for one in episodes)
+def _retraining(seen: Document) -> bool:
+    return seen["retrain"] is not None and seen["retrain"]["state"] not in FINISHED
