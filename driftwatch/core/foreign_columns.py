@@ -115,9 +115,9 @@ def _from_pandas(series: Any) -> RawColumn:
     if isinstance(dtype, np.dtype) and kind in "iufbmM":
         return _from_numpy(series.to_numpy())
     if kind == "M":
-        return _from_numpy(series.to_numpy(dtype="datetime64[us]", na_value=np.datetime64("NaT")))
+        return _from_numpy(series.to_numpy(dtype="datetime64[us]", na_value=np.datetime64("NaT", "us")))
     if kind == "m":
-        return _from_numpy(series.to_numpy(dtype="timedelta64[us]", na_value=np.timedelta64("NaT")))
+        return _from_numpy(series.to_numpy(dtype="timedelta64[us]", na_value=np.timedelta64("NaT", "us")))
     if kind == "b":
         values = series.to_numpy(dtype="float64", na_value=math.nan)
         codes = np.where(np.isnan(values), MISSING_CODE, values == 1.0).astype(np.int32)

@@ -45,7 +45,7 @@ class Size(IntEnum):
         (np.str_("x"), "x"),
         (np.array(4.0), 4.0),
         (np.datetime64("2026-01-31T08:00:00.123456789"), "2026-01-31T08:00:00.123456"),
-        (np.datetime64("NaT"), None),
+        (np.datetime64("NaT", "us"), None),
         (np.timedelta64(90, "s"), 90.0),
         (pd.NA, None),
         (pd.NaT, None),

@@ -58,7 +58,7 @@ def schema(**kinds):
         ([[1], None], "opaque", [None, None]),
         ([NOON, None], "time", [NOON_US, None]),
         ([dt.datetime(2024, 5, 1, 12), dt.date(2024, 5, 1)], "time", [NOON_US, NOON_US - 43_200_000_000]),  # noqa: DTZ001
-        ([np.datetime64("2024-05-01T12"), np.datetime64("NaT"), None], "time", [NOON_US, None, None]),
+        ([np.datetime64("2024-05-01T12"), np.datetime64("NaT", "us"), None], "time", [NOON_US, None, None]),
         (["a", dt.date(2024, 5, 1), Decimal("0.5")], "mixed", ["a", "2024-05-01", "0.5"]),
         (Numbers(np.array([1.0, np.nan])), "number", [1.0, None]),
         (Names.of(["a", None]), "text", ["a", None]),

@@ -107,7 +107,7 @@ def test_rows_without_a_time_are_left_out():
     rng = np.random.default_rng(5)
     n = 2_000
     when = times(n, DAY / 200)
-    when[::7] = np.datetime64("NaT")
+    when[::7] = np.datetime64("NaT", "us")
     natural = Baseline.fit({"x": rng.normal(size=n), "ts": when}, timestamp="ts").natural
     assert natural.tolerance("x", "ks", DAY) < 0.1
 
