@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import math
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -205,15 +206,20 @@ def forced(values, kind):
     return dataclasses.replace(baseline, columns={"x": replaced})
 
 
+@cache
+def strange_pairs(kind):
+    """Every strange reference with its column, and every strange window counted over it."""
+    rows = [*STRANGE[kind].values(), []]
+    fits = [(reference, forced(reference, kind)) for reference in rows]
+    return [(one, fit.columns["x"], [(live, profiled(fit, live)) for live in rows]) for one, fit in fits]
+
+
 @pytest.mark.parametrize(("name", "kind"), PAIRS)
 def test_strange_references_and_strange_windows_give_defined_answers_without_a_warning(name, kind):
     statistic = STATISTICS[name]
-    for reference in [*STRANGE[kind].values(), []]:
-        baseline = forced(reference, kind)
-        column = baseline.columns["x"]
+    for reference, column, windows in strange_pairs(kind):
         assert statistic.sampling_error(column, REFERENCE_DOUBT) > 0.0
-        for live in [*STRANGE[kind].values(), []]:
-            profile = profiled(baseline, live)
+        for live, profile in windows:
             found = statistic.measure(column, profile)
             assert math.isnan(found.score) or 0.0 <= found.score < math.inf
             assert 0.0 <= found.error_bound < math.inf
@@ -249,22 +255,28 @@ def test_more_rows_of_the_same_drift_make_it_surer(name, kind):
     assert p_values == sorted(p_values, reverse=True)
 
 
-@pytest.mark.parametrize(("name", "kind"), PAIRS)
-@pytest.mark.parametrize("n", [50, 200, 5_000])
-def test_without_drift_its_bets_win_nothing_though_the_reference_is_small(name, kind, n):
-    """Drawn from the truth that the reference was drawn from, with nothing allowed but the reference's own error."""
-    statistic, rng = STATISTICS[name], np.random.default_rng(n)
+@cache
+def undrifted(kind, n):
+    """A column fitted to 1,000 rows, and windows of ``n`` from the same law."""
+    rng = np.random.default_rng(n)
     draw = {
         ColumnKind.NUMERIC: lambda size: np.where(rng.random(size) < 0.2, 0.0, rng.lognormal(size=size)),
         ColumnKind.CATEGORICAL: lambda size: rng.choice(NAMES, size, p=ZIPF),
         ColumnKind.BOOLEAN: lambda size: rng.random(size) < 0.04,
     }[kind]
     baseline = fitted(draw(1_000), kind)
-    column = baseline.columns["x"]
+    return baseline.columns["x"], [profiled(baseline, draw(n)) for _ in range(60)]
+
+
+@pytest.mark.parametrize(("name", "kind"), PAIRS)
+@pytest.mark.parametrize("n", [50, 200, 5_000])
+def test_without_drift_its_bets_win_nothing_though_the_reference_is_small(name, kind, n):
+    """Drawn from the truth that the reference was drawn from, with nothing allowed but the reference's own error."""
+    statistic = STATISTICS[name]
+    column, windows = undrifted(kind, n)
     tolerance = statistic.sampling_error(column, REFERENCE_DOUBT)
     won, low = [], 0
-    for _ in range(60):
-        profile = profiled(baseline, draw(n))
+    for profile in windows:
         p_value = statistic.exceedance(column, profile, tolerance)
         low += p_value <= 0.05
         paid = [calibrated(p_value)] if statistic.bets is None else statistic.bets(column, profile, tolerance)

@@ -118,7 +118,7 @@ def exceedance(baseline: ColumnBaseline, profile: ColumnProfile, tolerance: floa
 G_TEST = Statistic(
     name="g_test",
     kinds=frozenset(ColumnKind),
-    tolerance=0.3,
+    tolerance=0.25,
     power=1,
     measure=measure,
     sampling_error=sampling_error,
