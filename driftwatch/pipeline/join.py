@@ -24,20 +24,23 @@ _DOUBLE = struct.Struct("<d")
 
 def join_labels(work: Work) -> None:
     """Join the step's predictions and labels with what was there before."""
-    joined: list[tuple[str, JoinedLabel]] = []
+    joined: dict[str, list[JoinedLabel]] = defaultdict(list)
     for batch in predictions_by_version(work):
         if work.baseline(batch.model, batch.model_version).schema.prediction is not None:
-            found = work.transaction.add_outstanding(batch.model, _outstanding(work, batch))
-            joined += [(batch.model, one) for one in found]
+            joined[batch.model] += work.transaction.add_outstanding(batch.model, _outstanding(work, batch))
     for labels in _labels_by_model(work):
-        found = work.transaction.join_labels(labels)
-        joined += [(labels.model, one) for one in found]
+        joined[labels.model] += work.transaction.join_labels(labels)
+    for model, pairs in joined.items():
+        for key, found in _by_slice(work, model, pairs).items():
+            _add_quality(work, key, found)
+
+
+def _by_slice(work: Work, model: str, pairs: Sequence[JoinedLabel]) -> dict[SliceKey, list[JoinedLabel]]:
+    starts = work.plan.slice_starts(np.array([one.event_time for one in pairs], dtype=np.int64))
     groups: dict[SliceKey, list[JoinedLabel]] = defaultdict(list)
-    for model, one in joined:
-        start = int(work.plan.slice_starts(np.array([one.event_time]))[0])
+    for one, start in zip(pairs, starts.tolist(), strict=True):
         groups[SliceKey(model=model, model_version=one.model_version, segment="", start=start)].append(one)
-    for key, pairs in groups.items():
-        _add_quality(work, key, pairs)
+    return groups
 
 
 def _labels_by_model(work: Work) -> list[LabelBatch]:

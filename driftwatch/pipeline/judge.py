@@ -7,7 +7,7 @@ their time. What must be sent because of a verdict is written to the outbox besi
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -57,26 +57,49 @@ class Judge:
         self._settings = settings
         self._baselines = baselines
         self._clock = clock
+        self._looked: dict[str, tuple[int, int]] = {}
 
-    def judge_due(self, transaction: StateTransaction, tally: Tally) -> int:
-        """Judge all windows that are due, oldest first; answers how many judgements were made."""
+    def judge_due(self, transaction: StateTransaction, tally: Tally, changed: Mapping[str, int]) -> dict[str, int]:
+        """Judge all windows that are due, oldest first.
+
+        Parameters
+        ----------
+        transaction, tally
+            Where it is kept and counted.
+        changed
+            By model, the earliest start of a slice that this step added to.
+
+        Returns
+        -------
+        dict
+            By model, how far its stream has come: of those models for which windows may have become due. The others
+            are not looked at again before another window of theirs closes or is complete.
+        """
         plan = self._settings.plan
-        made = 0
+        found: dict[str, int] = {}
         for model in transaction.models():
             now = stream_time(transaction, model, self._clock)
             if now is None:
                 continue
+            closed, complete = plan.closed_before(now), plan.complete_before(now)
+            if self._looked.get(model) == (closed, complete) and changed.get(model, closed) >= closed:
+                continue
             due = [
-                *self._due(transaction, model, WindowStage.CLOSED, plan.closed_before(now)),
-                *self._due(transaction, model, WindowStage.COMPLETE, plan.complete_before(now)),
+                *self._due(transaction, model, WindowStage.CLOSED, closed),
+                *self._due(transaction, model, WindowStage.COMPLETE, complete),
             ]
             for end, stage, key, stored in sorted(due, key=lambda one: (one[0], one[1].value)):
                 self._judge(transaction, tally, stage, key, stored)
                 transaction.set_mark(marks.judged(stage, model, key.model_version, key.segment), end)
-                made += 1
             if due:
-                self._resolve_for_replaced_versions(transaction, model, plan.complete_before(now))
-        return made
+                self._resolve_for_replaced_versions(transaction, model, complete)
+            self._looked[model] = (closed, complete)
+            found[model] = now
+        return found
+
+    def look_again(self) -> None:
+        """Forget which windows were looked at: the transaction in which that happened was not kept."""
+        self._looked.clear()
 
     def _resolve_for_replaced_versions(self, transaction: StateTransaction, model: str, complete_before: int) -> None:
         """Close the alerts of versions that another took over from: when their last window is judged, they are past."""

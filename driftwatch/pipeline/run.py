@@ -14,13 +14,13 @@ from driftwatch.pipeline.baselines import Baselines
 from driftwatch.pipeline.deliver import Deliverer
 from driftwatch.pipeline.forget import forget_the_unmet
 from driftwatch.pipeline.join import join_labels
-from driftwatch.pipeline.judge import Judge, stream_time
+from driftwatch.pipeline.judge import Judge
 from driftwatch.pipeline.marks import APPLIED
 from driftwatch.pipeline.record import Recorder
 from driftwatch.pipeline.slice import slice_predictions
 from driftwatch.pipeline.telemetry import Tally, Telemetry
 from driftwatch.pipeline.work import Work
-from driftwatch.ports import Clock, Spool, State
+from driftwatch.ports import Clock, Spool, SpoolEntry, State
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -73,28 +73,29 @@ class Pipeline:
         """Take the next entries through every stage, judge what is due; answers how many rows were taken."""
         with self._one_at_a_time:
             tally = Tally()
-            with self._state.transaction() as transaction:
-                entries = self._spool.read(transaction.mark(APPLIED), self._pace.rows_a_step)
-                work = Work(
-                    transaction=transaction,
-                    entries=entries,
-                    baselines=self._baselines,
-                    plan=self._plan,
-                    tally=tally,
-                )
-                for stage in STAGES:
-                    stage(work)
-                work.save_slices()
-                if entries:
-                    transaction.set_mark(APPLIED, entries[-1].sequence)
-                self._judge.judge_due(transaction, tally)
-                for model in transaction.models():
-                    moment = stream_time(transaction, model, self._clock)
-                    if moment is not None:
-                        forget_the_unmet(transaction, tally, model, moment, self._label_horizon)
+            try:
+                entries = self._taken(tally)
+            except BaseException:
+                self._judge.look_again()
+                raise
             tally.publish(self._telemetry)
             self._record_in_steps()
         return sum(len(one.batch) for one in entries)
+
+    def _taken(self, tally: Tally) -> list[SpoolEntry]:
+        with self._state.transaction() as transaction:
+            entries = self._spool.read(transaction.mark(APPLIED), self._pace.rows_a_step)
+            work = Work(
+                transaction=transaction, entries=entries, baselines=self._baselines, plan=self._plan, tally=tally
+            )
+            for stage in STAGES:
+                stage(work)
+            work.save_slices()
+            if entries:
+                transaction.set_mark(APPLIED, entries[-1].sequence)
+            for model, moment in self._judge.judge_due(transaction, tally, work.changed()).items():
+                forget_the_unmet(transaction, tally, model, moment, self._label_horizon)
+        return entries
 
     def applied(self) -> int:
         """The sequence up to which entries went through the stages."""

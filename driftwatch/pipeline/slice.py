@@ -50,10 +50,12 @@ def _count_late(work: Work, batch: PredictionBatch, starts: NDArray[np.int64]) -
 
 def _move_watermarks(work: Work) -> None:
     """Remember each model's latest event time, and when it was received: see ``core.windows.watermark``."""
+    latest: dict[str, tuple[int, int]] = {}
     for entry in work.entries:
-        if not isinstance(entry.batch, PredictionBatch) or not len(entry.batch):
-            continue
-        model, latest = entry.batch.model, int(entry.batch.event_time.max())
-        if latest > work.transaction.mark(marks.latest_event(model)):
-            work.transaction.set_mark(marks.latest_event(model), latest)
-            work.transaction.set_mark(marks.latest_received(model), to_microseconds(entry.received_time))
+        if isinstance(entry.batch, PredictionBatch) and len(entry.batch):
+            seen = int(entry.batch.event_time.max()), to_microseconds(entry.received_time)
+            latest[entry.batch.model] = max(seen, latest.get(entry.batch.model, seen))
+    for model, (event, received) in latest.items():
+        if event > work.transaction.mark(marks.latest_event(model)):
+            work.transaction.set_mark(marks.latest_event(model), event)
+            work.transaction.set_mark(marks.latest_received(model), received)

@@ -45,6 +45,13 @@ class Work:
             self._slices[key] = self._read(key)
         return self._slices[key]
 
+    def changed(self) -> dict[str, int]:
+        """By model, the earliest start of a slice that a stage asked for."""
+        earliest: dict[str, int] = {}
+        for key in self._slices:
+            earliest[key.model] = min(key.start, earliest.get(key.model, key.start))
+        return earliest
+
     def save_slices(self) -> None:
         """Write back every slice that a stage asked for."""
         self.transaction.put_slices(
