@@ -55,7 +55,7 @@ class Bar:
     """A bar that moves a day at a time."""
 
     def __init__(self, console: Console, days: int) -> None:
-        columns = (BarColumn(bar_width=20), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+        columns = (BarColumn(bar_width=12), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
         self._progress = Progress(*columns, console=console, transient=True)
         self._task = self._progress.add_task("", total=days)
         self._day: datetime | None = None

@@ -141,6 +141,7 @@ def happened(made: Sequence[Check]) -> bool:
 def show(replayed: Replayed, console: Console) -> bool:
     """Print the table, the totals and the checks; answers whether the story happened."""
     made = checks(replayed)
+    console.print("Mean error in minutes, left alone and with driftwatch")
     console.print(_table(weeks(replayed)))
     saved = 1 - replayed.live_error / replayed.alone_error
     console.print(
@@ -154,8 +155,7 @@ def show(replayed: Replayed, console: Console) -> bool:
 
 
 def _table(rows: Sequence[Week]) -> Table:
-    table = Table(box=None, pad_edge=False, title="Mean error in minutes, left alone and with driftwatch")
-    table.title_justify = "left"
+    table = Table(box=None, pad_edge=False)
     table.add_column("week of", no_wrap=True)
     table.add_column("flights", justify="right", no_wrap=True)
     table.add_column("alone", justify="right", no_wrap=True)
