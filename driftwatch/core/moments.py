@@ -40,6 +40,9 @@ LARGEST_ON_GRID = 7.0
 SMALLEST_GRID_SCALE = 2.0**-900
 """With a smaller scale the grid's unit would lie beyond the end of ``float64``: no grid is used."""
 
+_FEW = 32
+"""So many values are added faster one by one, as Python's integers."""
+
 _BLOCK_BITS = 15
 _BLOCK = 1 << _BLOCK_BITS
 _MANTISSA_BITS = 53
@@ -76,7 +79,15 @@ def exact_sum(values: NDArray[np.float64]) -> int:
     >>> from_units(exact_sum(np.array([1e16, 1.0, -1e16])))
     1.0
     """
+    if len(values) <= _FEW:
+        return sum(map(_in_units, values.tolist()))
     return sum(_block_sum(values[start : start + _BLOCK]) for start in range(0, len(values), _BLOCK))
+
+
+def _in_units(value: float) -> int:
+    numerator, denominator = min(max(value, -LARGEST_SUMMAND), LARGEST_SUMMAND).as_integer_ratio()
+    # The denominator is a power of two.
+    return numerator << -UNIT_EXPONENT + 1 - denominator.bit_length()
 
 
 def from_units(total: int, divisor: int = 1) -> float:

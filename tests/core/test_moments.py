@@ -134,3 +134,32 @@ def test_one_wild_value_does_not_move_centre_and_scale():
     centre, scale = scale_of(values)
     assert abs(centre) < 0.2
     assert 0.5 <= scale <= 2.0
+
+
+@pytest.mark.parametrize("sigma", [0.0, 0.5, 3.0], ids=["constant", "near", "heavy-tailed"])
+@pytest.mark.parametrize("scale", [0.25, 2.0**-950, 2.0**950])
+def test_near_and_far_values_add_up_to_the_same_bits_however_they_are_split(sigma, scale):
+    rng = np.random.default_rng(8)
+    values = rng.lognormal(0, sigma, 40_000) * rng.choice([-1.0, 1.0], 40_000) * scale
+    whole = Moments.of(values, 0.5 * scale, scale)
+    for n_parts in (2, 3, 171):
+        parts = [Moments.of(part, 0.5 * scale, scale) for part in np.array_split(values, n_parts)]
+        assert sum(parts[1:], parts[0]) == whole
+    one_by_one = [Moments.of(values[i : i + 1], 0.5 * scale, scale) for i in range(500)]
+    assert sum(one_by_one[1:], one_by_one[0]) == Moments.of(values[:500], 0.5 * scale, scale)
+
+
+@pytest.mark.parametrize("sigma", [0.3, 1.0, 2.5])
+def test_putting_deviations_on_a_grid_costs_no_digit_that_matters(sigma):
+    values = np.random.default_rng(9).lognormal(0, sigma, 20_000)
+    moments = Moments.of(values, *scale_of(np.sort(values)))
+    mean = math.fsum(values) / len(values)
+    assert moments.mean == pytest.approx(mean, rel=1e-15)
+    assert moments.variance == pytest.approx(math.fsum((values - mean) ** 2) / (len(values) - 1), rel=1e-12)
+
+
+@pytest.mark.parametrize("n", [1, 32, 33, 100])
+def test_few_and_many_summands_are_added_alike(n):
+    values = np.random.default_rng(n).standard_cauchy(n) * 1e-200
+    expected = sum((Fraction(value) for value in values.tolist()), Fraction(0))
+    assert Fraction(exact_sum(values), 2**1074) == expected

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from driftwatch.core.cell_choice import numeric_cells, value_counts
 from driftwatch.core.cells import (
     FEW_VALUES,
+    MANY_VALUES,
     NO_SLOT,
     NumericCells,
     cell_codes,
@@ -109,13 +110,26 @@ def test_many_blocks_are_counted_as_a_search_counts_them(draw):
     assert counts_in_order(slots).tolist() == np.bincount(places, minlength=SLOTS + 1).tolist()
 
 
-@pytest.mark.parametrize("n", [FEW_VALUES - 1, FEW_VALUES, FEW_VALUES + 1])
-def test_few_values_and_many_have_the_same_codes(n):
+@pytest.mark.parametrize("n", [FEW_VALUES - 1, FEW_VALUES, MANY_VALUES - 1, MANY_VALUES])
+@pytest.mark.parametrize("absent", [[], [math.nan], [math.inf, -math.inf, -math.inf, math.nan, math.nan], [math.inf]])
+def test_few_values_and_many_are_counted_alike(n, absent):
     cells = NumericCells(np.linspace(-2, 2, 100))
     values = np.random.default_rng(1).normal(size=n)
-    values[0] = math.nan
-    assert cell_codes(cells, Numbers(values))[1:].tolist() == np.searchsorted(cells.edges, values[1:]).tolist()
-    assert cell_codes(cells, Numbers(values))[0] == cells.n_counts - 2
+    present = np.searchsorted(cells.edges, values[len(absent) :])
+    values[: len(absent)] = absent
+    missing = sum(map(math.isnan, absent))
+    expected = [*np.bincount(present, minlength=cells.n_cells).tolist(), missing, len(absent) - missing]
+    assert cell_counts(cells, Numbers(values)).tolist() == expected
+    codes = cell_codes(cells, Numbers(values))
+    assert np.bincount(codes, minlength=cells.n_counts).tolist() == expected
+    assert codes[len(absent) :].tolist() == present.tolist()
+
+
+def test_rows_that_are_all_absent_are_counted_so():
+    cells = NumericCells(np.array([0.0]))
+    assert cell_counts(cells, Numbers(np.full(FEW_VALUES, math.nan))).tolist() == [0, 0, FEW_VALUES, 0]
+    assert cell_counts(cells, Numbers(np.full(FEW_VALUES, -math.inf))).tolist() == [0, 0, 0, FEW_VALUES]
+    assert cell_counts(NumericCells(np.zeros(0)), Numbers(np.ones(FEW_VALUES))).tolist() == [FEW_VALUES, 0, 0]
 
 
 def test_a_missing_value_of_another_program_is_missing():
