@@ -169,7 +169,8 @@ class Moments:
         minimum, maximum = float(values.min()), float(values.max())
         inverse = 1.0 / scale
         limit = LARGEST_ON_GRID if scale > SMALLEST_GRID_SCALE else -1.0
-        total = total_squares = far_total = far_squares = 0
+        total = total_squares = 0
+        beyond: list[NDArray[np.float64]] = []
         size = -(-min(len(values), _GRID_BLOCK) // _ADDED_TOGETHER) * _ADDED_TOGETHER
         deviations, squares, whole = np.empty(size), np.empty(size), np.zeros(size, dtype=np.int64)
         with np.errstate(over="ignore", under="ignore"):
@@ -182,9 +183,7 @@ class Moments:
                 if near:
                     np.multiply(d, inverse * _TO_GRID, out=d)
                 else:
-                    far = _taken_out(np.multiply(d, inverse, out=d), limit, r)
-                    far_total += exact_sum(far)
-                    far_squares += exact_sum(far * far)
+                    beyond.append(_taken_out(np.multiply(d, inverse, out=d), limit, r))
                     np.multiply(d, _TO_GRID, out=d)
                 np.copyto(whole[:n], d, casting="unsafe")
                 whole[n:] = 0
@@ -192,8 +191,13 @@ class Moments:
                 np.multiply(d, d, out=r)
                 np.add(r, _ROUNDER, out=r)
                 total_squares += (int(np.add.reduce(r.view(np.int64))) - n * _ROUNDER_BITS) % _WRAP
-        total = (total << -UNIT_EXPONENT - _GRID_BITS) + far_total
-        total_squares = (total_squares << -UNIT_EXPONENT - _SQUARES_GRID_BITS) + far_squares
+        total <<= -UNIT_EXPONENT - _GRID_BITS
+        total_squares <<= -UNIT_EXPONENT - _SQUARES_GRID_BITS
+        if beyond:
+            far = np.concatenate(beyond)
+            total += exact_sum(far)
+            with np.errstate(under="ignore"):
+                total_squares += exact_sum(far * far)
         return cls(centre, scale, len(values), total, total_squares, minimum, maximum)
 
     @property

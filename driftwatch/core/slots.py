@@ -160,7 +160,8 @@ class CellIndex:
         padded = np.append(edges, [np.inf, np.inf])
         self._low = below[cut]
         self._first = padded[self._low]
-        self._second = np.where(n_inside[cut] == 2, padded[self._low + 1], np.inf)
+        twice = n_inside[cut] == 2
+        self._second = np.where(twice, padded[self._low + 1], np.inf) if twice.any() else None
         self._n_deep = int(np.count_nonzero(deep))
         cells = below.copy()
         cells[cut] = self._n_whole + np.arange(len(cut))
@@ -202,7 +203,8 @@ class CellIndex:
         """The cells of values in slots that edges cut."""
         found: NDArray[np.intp] = self._low[cut]
         found += values > self._first[cut]
-        found += values > self._second[cut]
+        if self._second is not None:
+            found += values > self._second[cut]
         if cut.min() < self._n_deep:
             deep = np.flatnonzero(cut < self._n_deep)
             found[deep] = self.searched(values[deep])

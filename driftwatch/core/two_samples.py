@@ -116,9 +116,9 @@ def exact_distance(kept: KeptNumbers, live: Numbers, counts: NDArray[np.int64], 
 def _values_in(live: Numbers, slots: NDArray[np.uint16], looked_into: NDArray[np.bool_]) -> NDArray[np.float64]:
     lookup = np.append(by_slot(looked_into), False)
     parts = []
-    for start in range(0, len(slots), BLOCK):
-        rows = lookup[slots[start : start + BLOCK]].nonzero()[0]
-        parts.append(live.values[start : start + BLOCK][rows])
+    for start in range(0, len(slots), 8 * BLOCK):
+        rows = lookup[slots[start : start + 8 * BLOCK]].nonzero()[0]
+        parts.append(live.values[start : start + 8 * BLOCK][rows])
     return np.concatenate(parts)
 
 
