@@ -152,7 +152,8 @@ def _sentence(reason: VerdictReason, evidence: float, limit: float, carriers: Se
         named += f"; and {len(carriers) - _COLUMNS_SHOWN} more"
     if reason is VerdictReason.FIXED_THRESHOLD_PASSED:
         return f"Above the fixed threshold: {named}."
-    return f"{'Still moved' if reason is VerdictReason.STILL_DRIFTING else 'Moved'}: {named}; {enough}."
+    what = "Worse" if carriers and carriers[0].kind is AlertKind.QUALITY else "Moved"
+    return f"{f'Still {what.lower()}' if reason is VerdictReason.STILL_DRIFTING else what}: {named}; {enough}."
 
 
 def _clause(finding: Finding) -> str:

@@ -179,7 +179,7 @@ def _marks(made: Sequence[Check]) -> RenderableType:
 
 def _words_of_alert(alert: Alert) -> str:
     """What moved and how far; the evidence behind it is the status page's to tell."""
-    moved = alert.reason.rpartition("; evidence")[0].removeprefix("Moved: ") or alert.reason
+    moved = alert.reason.rpartition("; evidence")[0].partition(": ")[2] or alert.reason
     return f"{alert.kind.value.replace('_', ' ')}: {moved}"
 
 

@@ -21,7 +21,7 @@ def at(month: int, day: int) -> datetime:
 
 
 def alert(
-    kind: AlertKind, started: datetime, reason: str = "Moved: mae 8.7 -> 13.0 (threshold 10.9); evidence 643 of 300."
+    kind: AlertKind, started: datetime, reason: str = "Worse: mae 8.7 -> 13.0 (threshold 10.9); evidence 643 of 300."
 ) -> Alert:
     return Alert(
         alert_id="a-1",
