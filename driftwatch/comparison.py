@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -31,9 +29,6 @@ if TYPE_CHECKING:
     import pandas
 
 DEFAULT_BUDGET = "1 per 1000 windows"
-
-_ROWS_WORTH_A_THREAD = 10_000
-"""With fewer, starting threads costs more than they save."""
 
 
 class Report(core.Report):
@@ -173,16 +168,8 @@ def _counted(baseline: Baseline, live: Any, kept: _Kept) -> core.Live:
     columns = [column for column in schema.columns if column.name in given]
     n_rows = _common_length({column.name: given[column.name] for column in columns})
 
-    def of_column(column: Column) -> _LiveColumn:
-        return _counted_column(baseline, column, given[column.name], kept)
-
-    workers = min(os.cpu_count() or 1, len(columns))
-    if workers > 1 and n_rows >= _ROWS_WORTH_A_THREAD:
-        with ThreadPoolExecutor(workers, thread_name_prefix="driftwatch-compare") as pool:
-            counted = list(pool.map(of_column, columns))
-    else:
-        counted = [of_column(column) for column in columns]
-    found = {column.name: one for column, one in zip(columns, counted, strict=True)}
+    # One after another: steps of a few microseconds hand the interpreter's lock over so often that threads lose time.
+    found = {column.name: _counted_column(baseline, column, given[column.name], kept) for column in columns}
     profiles = {
         name: found[name].profile if name in found else ColumnProfile.empty(column)
         for name, column in baseline.columns.items()

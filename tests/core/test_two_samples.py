@@ -147,13 +147,6 @@ def test_kept_rows_stay_in_the_process():
     assert not plain.kept
 
 
-def test_threads_and_one_after_another_find_the_same(monkeypatch):
-    kept = Baseline.fit(REFERENCE, keep_reference=True)
-    in_threads = driftwatch.compare(kept, LIVE)
-    monkeypatch.setattr("driftwatch.comparison._ROWS_WORTH_A_THREAD", 10**9)
-    assert driftwatch.compare(kept, LIVE) == in_threads
-
-
 def test_one_unreadable_column_is_an_error_and_the_others_are_compared():
     report = driftwatch.compare(Baseline.fit(REFERENCE), {**LIVE, "x": ["word"] * 15_000})
     found = {one.column: one for one in report.findings if one.status is Status.ERROR}
