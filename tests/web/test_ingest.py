@@ -163,7 +163,7 @@ def test_an_unknown_encoding_is_not_supported(drifted: Any) -> None:
     assert answer.headers["accept-encoding"] == "gzip"
 
 
-@pytest.mark.parametrize("damage", [b"no gzip", gzip.compress(b"[]" * 100)[:-9]])
+@pytest.mark.parametrize("damage", [b"no gzip", gzip.compress(b"[]" * 100)[:-9]], ids=["no-gzip", "cut-short"])
 def test_damaged_gzip_is_a_bad_request(drifted: Any, damage: bytes) -> None:
     problem(post(drifted, damage, content_encoding="gzip"), 400)
 
