@@ -115,7 +115,8 @@ def load_settings(config: Path | None = None, **options: Any) -> Settings:
             raise SettingError("there is no such setting.", field=name, remedy="See docs/settings.md.") from None
         field = Settings.model_fields.get(str(first["loc"][0]))
         help_text = f"It is: {field.description}" if field is not None else None
-        raise SettingError(f"{first['msg']}.", field=name, remedy=help_text) from None
+        problem = first["msg"].removeprefix("Value error, ").rstrip(".")
+        raise SettingError(f"{problem}.", field=name, remedy=help_text) from None
     except ValueError as error:
         raise FileError(f"is no TOML: {error}", field=str(config)) from None
     return settings  # type: ignore[no-any-return]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from driftwatch.core.baseline import Baseline, ColumnBaseline
@@ -79,6 +80,10 @@ def _performance(baseline: Baseline) -> tuple[str, ...]:
         return ("no reference performance: give a label and a prediction column",)
     rows = "held-out rows" if baseline.performance.source.value == "held_out" else "the reference's own rows"
     return tuple(
-        f"{name} {one.value:.4g} ± {one.standard_error:.2g} on {one.n:,} {rows}"
+        f"{name} {one.value:.4g}{_spread(one.standard_error)} on {one.n:,} {rows}"
         for name, one in baseline.performance.sums.measures().items()
     )
+
+
+def _spread(standard_error: float) -> str:
+    return "" if math.isnan(standard_error) else f" ± {standard_error:.2g}"
