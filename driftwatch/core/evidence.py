@@ -34,12 +34,12 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from driftwatch.core.records import AlertKind
+from driftwatch.core.windows import UNIT_SECONDS
 from driftwatch.errors import SettingError
 
 KAPPA = 0.15
@@ -54,7 +54,6 @@ LARGEST_SHARE = 10.0
 
 Bets = tuple[float, ...]
 
-_UNITS = MappingProxyType({"s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400, "w": 604_800})
 _BUDGET = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:per|/)\s*(\d+(?:\.\d+)?)\s*(windows?|[a-z]+)\s*", re.IGNORECASE)
 
 
@@ -200,7 +199,7 @@ class FalseAlarmBudget:
         alarms, span = float(match[1]), float(match[2])
         if unit.startswith("window"):
             return cls(alarms=alarms, windows=span)
-        return cls(alarms=alarms, seconds=span * _UNITS[unit])
+        return cls(alarms=alarms, seconds=span * UNIT_SECONDS[unit])
 
     def run_length(self, window_seconds: float | None) -> float:
         """The windows that one false alarm may take, on average; at least 1.
@@ -227,4 +226,4 @@ class FalseAlarmBudget:
 
 
 def _known(unit: str) -> bool:
-    return unit in _UNITS or unit in {"window", "windows"}
+    return unit in UNIT_SECONDS or unit in {"window", "windows"}

@@ -25,12 +25,10 @@ from driftwatch.core.natural import (
 )
 from driftwatch.core.records import ColumnRole
 from driftwatch.core.table import Numbers, Table, Values
-from driftwatch.core.windows import MICROSECONDS
+from driftwatch.core.windows import FIRST_MONDAY, MICROSECONDS
 
 if TYPE_CHECKING:
     from driftwatch.core.baseline import ColumnBaseline
-
-_FIRST_MONDAY = 4 * 86_400 * MICROSECONDS
 
 
 class _Windows(NamedTuple):
@@ -88,7 +86,7 @@ def _windows(times: NDArray[np.float64], duration: int) -> _Windows | None:
     So are a first and a last one that the reference covers in part only: three days of a week are no week.
     """
     known = np.flatnonzero(np.isfinite(times))
-    position_in_time = (times[known] - _FIRST_MONDAY) / (duration * MICROSECONDS)
+    position_in_time = (times[known] - FIRST_MONDAY) / (duration * MICROSECONDS)
     index = np.floor(position_in_time).astype(np.int64)
     found, inverse, counts = np.unique(index, return_inverse=True, return_counts=True)
     if len(found) == 0:

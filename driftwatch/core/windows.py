@@ -17,8 +17,12 @@ from driftwatch.errors import InputError
 
 MICROSECONDS = 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_FIRST_MONDAY = 4 * 86_400 * MICROSECONDS
-_UNIT_SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+FIRST_MONDAY = 4 * 86_400 * MICROSECONDS
+"""The first Monday after 1970-01-01, in microseconds: where all windows are cut from."""
+
+UNIT_SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+"""The units that lengths of time are written in."""
+
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(s|m|min|h|d|w)\s*")
 
 
@@ -38,7 +42,7 @@ def parse_duration(text: str) -> timedelta:
     match = _DURATION.fullmatch(text)
     if match is None:
         raise InputError(f"{text!r} is no length of time.", remedy="Write one such as 90s, 15min, 1h, 7d or 2w.")
-    return timedelta(seconds=float(match[1]) * _UNIT_SECONDS[match[2]])
+    return timedelta(seconds=float(match[1]) * UNIT_SECONDS[match[2]])
 
 
 def format_duration(length: timedelta) -> str:
@@ -51,8 +55,8 @@ def format_duration(length: timedelta) -> str:
     """
     seconds = length.total_seconds()
     for unit in ("d", "h", "min", "s"):
-        if seconds % _UNIT_SECONDS[unit] == 0:
-            return f"{int(seconds // _UNIT_SECONDS[unit])}{unit}"
+        if seconds % UNIT_SECONDS[unit] == 0:
+            return f"{int(seconds // UNIT_SECONDS[unit])}{unit}"
     return f"{seconds:g}s"
 
 
@@ -110,11 +114,11 @@ class WindowPlan:
 
     def slice_starts(self, event_time: NDArray[np.int64]) -> NDArray[np.int64]:
         """The start of the slice that each event belongs to; same shape, microseconds."""
-        return event_time - (event_time - _FIRST_MONDAY) % self.slice_us
+        return event_time - (event_time - FIRST_MONDAY) % self.slice_us
 
     def window_start(self, moment: int) -> int:
         """The start of the window that ``moment`` lies in."""
-        return moment - (moment - _FIRST_MONDAY) % self.window_us
+        return moment - (moment - FIRST_MONDAY) % self.window_us
 
     def closed_before(self, watermark: int) -> int:
         """Every window that begins before this is closed when the stream has come to ``watermark``."""

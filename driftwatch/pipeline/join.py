@@ -15,7 +15,6 @@ from driftwatch.core.profile import Profile
 from driftwatch.core.records import Task
 from driftwatch.core.table import Names, Numbers, Table, Values
 from driftwatch.core.windows import MICROSECONDS
-from driftwatch.pipeline.slice import predictions_by_version
 from driftwatch.pipeline.work import Work
 from driftwatch.ports import JoinedLabel, Outstanding, SliceKey
 
@@ -25,7 +24,7 @@ _DOUBLE = struct.Struct("<d")
 def join_labels(work: Work) -> None:
     """Join the step's predictions and labels with what was there before."""
     joined: dict[str, list[JoinedLabel]] = defaultdict(list)
-    for batch in predictions_by_version(work):
+    for batch in work.predictions():
         if work.baseline(batch.model, batch.model_version).schema.prediction is not None:
             joined[batch.model] += work.transaction.add_outstanding(batch.model, _outstanding(work, batch))
     for labels in _labels_by_model(work):

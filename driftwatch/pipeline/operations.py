@@ -146,8 +146,9 @@ class Operations:
 
     def models(self) -> list[ModelSummary]:
         """All models at a glance."""
+        pending = self._pipeline.unapplied_rows()
         with self._state.read() as reader:
-            return [self._summary(reader, model) for model in reader.models()]
+            return [self._summary(reader, model, pending) for model in reader.models()]
 
     def windows(
         self,
@@ -242,14 +243,15 @@ class Operations:
 
     def metrics_facts(self) -> MetricsFacts:
         """What the gauges show, from one moment."""
+        unapplied = self._pipeline.unapplied_rows()
         with self._state.read() as reader:
-            models = tuple(self._summary(reader, model) for model in reader.models())
+            models = tuple(self._summary(reader, model, unapplied) for model in reader.models())
             versions = tuple(self._facts(reader, one.model, version) for one in models for version in one.versions)
             firing = tuple(reader.alerts(state=AlertState.FIRING))
             pending = len(reader.outbox(state=OutboxState.PENDING))
         return MetricsFacts(models=models, versions=versions, firing=firing, outbox_pending=pending)
 
-    def _summary(self, reader: StateReader, model: str) -> ModelSummary:
+    def _summary(self, reader: StateReader, model: str, pending_rows: int) -> ModelSummary:
         versions = tuple(one.model_version for one in reader.baselines(model))
         moment = stream_time(reader, model, self._clock)
         windows = reader.windows(model, limit=1)
@@ -259,7 +261,7 @@ class Operations:
             versions=versions,
             current_version=versions[-1],
             watermark=from_microseconds(moment) if moment is not None else None,
-            pending_rows=self._pipeline.unapplied_rows(),
+            pending_rows=pending_rows,
             outstanding=reader.outstanding_count(model),
             waiting_labels=reader.waiting_label_count(model),
             latest_window=windows[0] if windows else None,

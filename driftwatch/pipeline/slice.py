@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-
 import numpy as np
 from numpy.typing import NDArray
 
-from driftwatch.core.events import PredictionBatch, joined_predictions
+from driftwatch.core.events import PredictionBatch
 from driftwatch.core.profile import Profile
 from driftwatch.core.records import WindowStage
 from driftwatch.core.windows import to_microseconds
@@ -18,7 +16,7 @@ from driftwatch.ports import SliceKey
 
 def slice_predictions(work: Work) -> None:
     """Profile the step's predictions, slice by slice, and move the models' watermarks on."""
-    for batch in predictions_by_version(work):
+    for batch in work.predictions():
         baseline = work.baseline(batch.model, batch.model_version)
         starts = work.plan.slice_starts(batch.event_time)
         _count_late(work, batch, starts)
@@ -29,15 +27,6 @@ def slice_predictions(work: Work) -> None:
             sums.rows += len(rows)
         work.tally.count("predictions_total", len(batch), model=batch.model, model_version=batch.model_version)
     _move_watermarks(work)
-
-
-def predictions_by_version(work: Work) -> list[PredictionBatch]:
-    """The step's predictions, one batch a model version, in the order of their acknowledgement."""
-    batches: dict[tuple[str, str], list[PredictionBatch]] = defaultdict(list)
-    for entry in work.entries:
-        if isinstance(entry.batch, PredictionBatch):
-            batches[entry.batch.model, entry.batch.model_version].append(entry.batch)
-    return [joined_predictions(parts) for parts in batches.values()]
 
 
 def _count_late(work: Work, batch: PredictionBatch, starts: NDArray[np.int64]) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from driftwatch.core.baseline import Baseline
+from driftwatch.core.events import PredictionBatch, joined_predictions
 from driftwatch.core.performance import PerformanceSums
 from driftwatch.core.profile import Profile
 from driftwatch.core.windows import WindowPlan
@@ -34,6 +36,7 @@ class Work:
     plan: WindowPlan
     tally: Tally
     _slices: dict[SliceKey, SliceSums] = field(default_factory=dict)
+    _predictions: list[PredictionBatch] | None = None
 
     def baseline(self, model: str, model_version: str) -> Baseline:
         """The baseline of a version, as this transaction sees it."""
@@ -44,6 +47,16 @@ class Work:
         if key not in self._slices:
             self._slices[key] = self._read(key)
         return self._slices[key]
+
+    def predictions(self) -> list[PredictionBatch]:
+        """The step's predictions, one batch a model version, in the order of their acknowledgement."""
+        if self._predictions is None:
+            batches: dict[tuple[str, str], list[PredictionBatch]] = defaultdict(list)
+            for entry in self.entries:
+                if isinstance(entry.batch, PredictionBatch):
+                    batches[entry.batch.model, entry.batch.model_version].append(entry.batch)
+            self._predictions = [joined_predictions(parts) for parts in batches.values()]
+        return self._predictions
 
     def changed(self) -> dict[str, int]:
         """By model, the earliest start of a slice that a stage asked for."""
