@@ -10,13 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from driftwatch.core.baseline import Baseline
+from driftwatch.core.conclusion import worst
 from driftwatch.core.evidence import EvidenceMemory
 from driftwatch.core.judge import KIND_OF_ROLE, JudgePolicy, Measured, judge_inputs, judge_labels
 from driftwatch.core.performance import PerformanceSums
 from driftwatch.core.profile import Profile
 from driftwatch.core.records import Change, Direction, Finding, Status, Threshold, ThresholdOrigin, Verdict
-
-_SEVERITY = (Status.INSUFFICIENT_DATA, Status.OK, Status.WARNING, Status.ERROR, Status.DRIFT)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +49,7 @@ class Report:
         """
         found = [one.status for one in self.verdicts]
         found += [Status.ERROR for one in self.findings if one.status is Status.ERROR]
-        return max(found, key=_SEVERITY.index, default=Status.INSUFFICIENT_DATA)
+        return worst(found)
 
     @property
     def drifted_columns(self) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from driftwatch.core.evidence import WARNING_SHARE, EvidenceMemory, KindMemory, blamed
@@ -20,6 +20,20 @@ class Judgement:
     findings: tuple[Finding, ...]
     verdicts: tuple[Verdict, ...]
     memory: EvidenceMemory
+
+
+_SEVERITY = (Status.INSUFFICIENT_DATA, Status.OK, Status.WARNING, Status.ERROR, Status.DRIFT)
+
+
+def worst(statuses: Iterable[Status]) -> Status:
+    """The gravest of some statuses; ``insufficient_data`` where there is none.
+
+    Examples
+    --------
+    >>> worst([Status.OK, Status.DRIFT, Status.WARNING]).value, worst([]).value
+    ('drift', 'insufficient_data')
+    """
+    return max(statuses, key=_SEVERITY.index, default=Status.INSUFFICIENT_DATA)
 
 
 def unjudged(

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
+from driftwatch.core.conclusion import worst
 from driftwatch.core.evidence import EvidenceMemory
 from driftwatch.core.judge import Judgement, JudgePolicy, judge_inputs, judge_labels
 from driftwatch.core.records import (
@@ -35,8 +36,6 @@ from driftwatch.pipeline.baselines import Baselines
 from driftwatch.pipeline.telemetry import Tally
 from driftwatch.pipeline.work import SliceSums, slice_sums
 from driftwatch.ports import Clock, OutboxMessage, StateReader, StateTransaction, StoredSlice
-
-_SEVERITY = (Status.INSUFFICIENT_DATA, Status.OK, Status.WARNING, Status.DRIFT, Status.ERROR)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +174,7 @@ class Judge:
             stage=stage,
             rows=sums.rows,
             labels=sums.labels,
-            status=max((one.status for one in verdicts), key=_SEVERITY.index, default=Status.INSUFFICIENT_DATA),
+            status=worst(one.status for one in verdicts),
             findings=findings,
             verdicts=verdicts,
             performance={name: one.value for name, one in sums.performance.measures().items()} if sums.labels else {},
