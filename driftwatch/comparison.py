@@ -12,7 +12,7 @@ import numpy as np
 
 from driftwatch.core import compare as core
 from driftwatch.core.baseline import Baseline
-from driftwatch.core.cells import NumericCells, counts_and_slots
+from driftwatch.core.cells import NumericCells, counts_by_slot
 from driftwatch.core.evidence import FalseAlarmBudget
 from driftwatch.core.foreign_columns import raw_column
 from driftwatch.core.frames import columns_of, converted, missing_column
@@ -194,11 +194,11 @@ def _counted_column(baseline: Baseline, column: Column, data: Any, kept: _Kept) 
     if not isinstance(fitted.cells, NumericCells) or not isinstance(values, Numbers):
         return _LiveColumn(ColumnProfile.of(fitted, values), values=aside)
     reference = kept(column.name)
-    if reference is None:
+    if reference is None or fitted.moments is None:
         return _LiveColumn(ColumnProfile.of(fitted, values), values=aside)
-    counts, slots = counts_and_slots(fitted.cells, values)
-    profile = ColumnProfile.counted(fitted, values, counts)
-    return _LiveColumn(profile, measured=measured_exactly(reference, values, counts, slots), values=aside)
+    counts, moments, by_slot = counts_by_slot(fitted.cells, values, fitted.moments)
+    measured = measured_exactly(fitted.cells, reference, values, counts, by_slot)
+    return _LiveColumn(ColumnProfile(counts, moments), measured=measured, values=aside)
 
 
 def _common_length(columns: Mapping[str, Any]) -> int:

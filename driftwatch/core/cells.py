@@ -20,7 +20,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from driftwatch.core.slots import BLOCK, SLOTS, CellIndex, in_order
+from driftwatch.core.moments import Moments
+from driftwatch.core.slots import CellIndex
+from driftwatch.core.sums import SLOTS
 from driftwatch.core.table import Names, Numbers, Values
 
 
@@ -62,14 +64,6 @@ class NamedCells:
 
 Cells = NumericCells | NamedCells
 
-NO_SLOT = SLOTS + 1
-
-FEW_VALUES = 256
-"""Fewer values are looked up among the edges: an index of these would not pay."""
-
-MANY_VALUES = 4_096
-"""Fewer values than this are counted faster by sorting them, since every step of the index has its fixed cost."""
-
 
 def cell_counts(cells: Cells, values: Values) -> NDArray[np.int64]:
     """Count values over the cells.
@@ -104,32 +98,41 @@ def cell_counts(cells: Cells, values: Values) -> NDArray[np.int64]:
     array([1, 1, 1, 1])
     """
     if isinstance(cells, NumericCells) and isinstance(values, Numbers):
-        return _numeric_counts(cells, values.values)
+        return _profiled(cells, values, _NO_SUMS)[0]
     if isinstance(cells, NamedCells) and isinstance(values, Names):
         return _named_counts(cells, values)
     raise TypeError("numeric cells count numbers, named cells count names")
 
 
-def counts_and_slots(cells: NumericCells, values: Numbers) -> tuple[NDArray[np.int64], NDArray[np.uint16]]:
-    """Count numbers over the cells, and keep the slot of each, in two bytes.
+def counts_and_moments(cells: NumericCells, values: Numbers, moments: Moments) -> tuple[NDArray[np.int64], Moments]:
+    """Count numbers over the cells and add them up, in one pass.
+
+    Parameters
+    ----------
+    cells, values
+        Of a numeric column.
+    moments
+        Their centre and scale are used.
 
     Returns
     -------
     counts
         As `cell_counts` gives them.
-    slots
-        Of each value; ``NO_SLOT`` for missing and non-finite ones.
+    moments
+        Of the finite values.
     """
-    slots = np.empty(len(values), dtype=np.uint16)
-    return _numeric_counts(cells, values.values, slots), slots
+    sums = Moments.no_sums()
+    counts, _ = _profiled(cells, values, sums, moments)
+    return counts, Moments.from_sums(sums, moments.centre, moments.scale)
 
 
-def counts_in_order(slots: NDArray[np.uint16]) -> NDArray[np.int64]:
-    """How many finite values lie in each slot, in the order of numbers: ``int64`` of length ``SLOTS + 1``."""
-    counts = np.zeros(NO_SLOT + 1, dtype=np.int64)
-    for start in range(0, len(slots), 8 * BLOCK):
-        counts += np.bincount(slots[start : start + 8 * BLOCK], minlength=NO_SLOT + 1)
-    return in_order(counts[:NO_SLOT])
+def counts_by_slot(
+    cells: NumericCells, values: Numbers, moments: Moments
+) -> tuple[NDArray[np.int64], Moments, NDArray[np.int64]]:
+    """As `counts_and_moments`, and the counts of finite values over slots: ``int64`` of length ``SLOTS + 1``."""
+    sums = Moments.no_sums()
+    counts, by_slot = _profiled(cells, values, sums, moments, with_slots=True)
+    return counts, Moments.from_sums(sums, moments.centre, moments.scale), by_slot
 
 
 def cell_codes(cells: Cells, values: Values) -> NDArray[np.intp]:
@@ -148,7 +151,11 @@ def cell_codes(cells: Cells, values: Values) -> NDArray[np.intp]:
     array([0, 1, 3, 2, 4])
     """
     if isinstance(cells, NumericCells) and isinstance(values, Numbers):
-        return _numeric_codes(cells, values.values)
+        from driftwatch.core.kernels import codes_of
+
+        codes = np.empty(len(values), dtype=np.int32)
+        codes_of(np.ascontiguousarray(values.values), *index_of(cells).parts, codes)
+        return codes.astype(np.intp)
     if isinstance(cells, NamedCells) and isinstance(values, Names):
         return _cells_of_names(cells, values)[values.codes]
     raise TypeError("numeric cells count numbers, named cells count names")
@@ -162,71 +169,30 @@ def _cells_of_names(cells: NamedCells, values: Names) -> NDArray[np.intp]:
     return np.array([*(position.get(name, unseen) for name in values.names), cells.n_counts - 1], dtype=np.intp)
 
 
-@lru_cache(maxsize=1024)
-def _index(cells: NumericCells) -> CellIndex:
-    """About 60 kB, of the 1,024 columns that were counted last."""
+@lru_cache(maxsize=512)
+def index_of(cells: NumericCells) -> CellIndex:
+    """The index of a column's cells: about 100 kB each, of the columns that were counted last."""
     return CellIndex(cells.edges)
 
 
-def _numeric_counts(
-    cells: NumericCells, values: NDArray[np.float64], slots: NDArray[np.uint16] | None = None
-) -> NDArray[np.int64]:
-    if slots is None and len(values) < MANY_VALUES:
-        if len(values) < FEW_VALUES:
-            return np.bincount(_searched(cells, values), minlength=cells.n_counts)
-        return _sorted_counts(cells, values)
-    index = _index(cells)
-    counts = np.zeros(cells.n_counts, dtype=np.int64)
-    size = min(len(values), BLOCK)
-    codes, found, scratch = np.empty(size, dtype=index.code_type), np.empty(size, dtype=np.int64), np.empty(size)
-    with np.errstate(over="ignore", invalid="ignore"):
-        for start in range(0, len(values), BLOCK):
-            block = values[start : start + BLOCK]
-            n = len(block)
-            index.codes(block, codes[:n], found[:n], scratch[:n])
-            counts += np.bincount(codes[:n], minlength=cells.n_counts)
-            if slots is not None:
-                index.slot_map.keep(found[:n], block, slots[start : start + n])
-                if counts[-2:].any():
-                    slots[start : start + n][codes[:n] >= cells.n_cells] = NO_SLOT
-    return counts
+_NO_SUMS = np.empty(0, dtype=np.int64)
+_NO_MOMENTS = Moments(0.0, 1.0)
 
 
-def _sorted_counts(cells: NumericCells, values: NDArray[np.float64]) -> NDArray[np.int64]:
-    ascending = np.sort(values)
-    counts = np.zeros(cells.n_counts, dtype=np.int64)
-    if not (ascending[0] > -np.inf and ascending[-1] < np.inf):
-        # Missing values are at the end, behind infinity.
-        last, present = ascending.searchsorted([np.inf, np.nan], side="left")
-        first = ascending.searchsorted(-np.inf, side="right")
-        counts[-2:] = len(ascending) - present, present - last + first
-        ascending = ascending[first:last]
-    up_to = np.append(ascending.searchsorted(cells.edges, side="right"), len(ascending))
-    counts[0] = up_to[0]
-    np.subtract(up_to[1:], up_to[:-1], out=counts[1:-2])
-    return counts
+def _profiled(
+    cells: NumericCells,
+    values: Numbers,
+    sums: NDArray[np.int64],
+    moments: Moments = _NO_MOMENTS,
+    *,
+    with_slots: bool = False,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    from driftwatch.core.kernels import profiled
 
-
-def _numeric_codes(cells: NumericCells, values: NDArray[np.float64]) -> NDArray[np.intp]:
-    if len(values) < FEW_VALUES:
-        return _searched(cells, values)
-    index = _index(cells)
-    codes = np.empty(len(values), dtype=index.code_type)
-    size = min(len(values), BLOCK)
-    slots, scratch = np.empty(size, dtype=np.int64), np.empty(size)
-    with np.errstate(over="ignore", invalid="ignore"):
-        for start in range(0, len(values), BLOCK):
-            block = values[start : start + BLOCK]
-            n = len(block)
-            index.codes(block, codes[start : start + n], slots[:n], scratch[:n])
-    return codes.astype(np.intp)
-
-
-def _searched(cells: NumericCells, values: NDArray[np.float64]) -> NDArray[np.intp]:
-    codes = np.searchsorted(cells.edges, values, side="left")
-    codes[np.isinf(values)] = cells.n_counts - 1
-    codes[np.isnan(values)] = cells.n_counts - 2
-    return codes
+    counts = np.empty(cells.n_counts, dtype=np.int64)
+    by_slot = np.zeros(SLOTS + 1, dtype=np.int64) if with_slots else _NO_SUMS
+    profiled(np.ascontiguousarray(values.values), *index_of(cells).parts, *moments.steps, counts, sums, by_slot)
+    return counts, by_slot
 
 
 def _named_counts(cells: NamedCells, values: Names) -> NDArray[np.int64]:

@@ -2,28 +2,38 @@
 
 Floating-point addition depends on its order; a window's mean must not. Sums are therefore exact: every summand is
 a ``float64``, that is a whole multiple of ``2**-1074``, and the sum is kept as a Python integer of that unit.
-`exact_sum` does this at the speed of a few passes over the array, by splitting all values of a block at a common
-bit, so that each part's floating-point sum has no rounding error (Rump, Ogita and Oishi's AccSum).
 
-`Moments` spares the splitting. A deviation of up to seven of the column's scales is cut off at ``2**-52`` scales and
-its square rounded to ``2**-43``, before they are summed: that depends on the value alone, so that order and grouping
-still make no difference. On such grids values are whole numbers, and 64-bit integers add them without any error, as
-fast as memory brings them. Deviations that are larger are few, and `exact_sum` takes them as they are.
-
-References
-----------
-Rump, S. M., Ogita, T., Oishi, S. (2008). Accurate floating-point summation, part I. SIAM Journal on Scientific
-Computing 31(1). doi:10.1137/050645671
+Adding such integers one by one is slow. A deviation of up to 31 of the column's scales is therefore rounded to a
+multiple of ``2**-98`` scales, and its square of ``2**-93``, before they are summed: that depends on the value alone, so
+that order and grouping still make no difference. Such multiples are two whole numbers each, and 64-bit integers add
+them without any error, as fast as memory brings them. Deviations that are larger are few: they are added as they are,
+to a sum in digits of 32 bits that has room for every float.
 """
 
 from __future__ import annotations
 
 import math
+import struct
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from driftwatch.core.sums import (
+    FAR_SQUARES,
+    FAR_SUM,
+    FINE_BITS,
+    GRID_BITS,
+    HIGHEST,
+    LARGEST_ON_GRID,
+    LOW_BITS,
+    LOWEST,
+    N_LIMBS,
+    N_SUMS,
+    NO_KEY,
+    SQUARES_GRID_BITS,
+)
 
 UNIT_EXPONENT = -1074
 """Exact sums are integers in units of ``2**UNIT_EXPONENT``, the smallest positive ``float64``."""
@@ -34,30 +44,11 @@ LARGEST_SUMMAND = 2.0**1000
 LARGEST_DEVIATION = 2.0**500
 """Deviations (in scales) beyond this are counted as this, so that their squares stay finite."""
 
-LARGEST_ON_GRID = 7.0
-"""Deviations (in scales) up to this are put on a grid, those beyond it are summed as they are."""
-
 SMALLEST_GRID_SCALE = 2.0**-900
 """With a smaller scale the grid's unit would lie beyond the end of ``float64``: no grid is used."""
 
-_FEW = 32
-"""So many values are added faster one by one, as Python's integers."""
 
-_BLOCK_BITS = 15
-_BLOCK = 1 << _BLOCK_BITS
-_MANTISSA_BITS = 53
-
-_GRID_BLOCK = 1 << 14
-_GRID_BITS = 52
-_TO_GRID = 2.0**_GRID_BITS
-_ADDED_TOGETHER = 256
-"""Of whole numbers up to ``7 * 2**52`` so many add up to less than ``2**63``."""
-
-_SQUARES_GRID_BITS = 43
-_ROUNDER = math.ldexp(512.0, 2 * _GRID_BITS)
-"""A square of up to 49 and this stay between two powers of two where the last bit is a unit of the squares' grid."""
-_ROUNDER_BITS = int(np.float64(_ROUNDER).view(np.int64))
-_WRAP = 1 << 64
+_AS_INTEGER, _AS_FLOAT = struct.Struct("<q"), struct.Struct("<d")
 
 
 def exact_sum(values: NDArray[np.float64]) -> int:
@@ -79,15 +70,16 @@ def exact_sum(values: NDArray[np.float64]) -> int:
     >>> from_units(exact_sum(np.array([1e16, 1.0, -1e16])))
     1.0
     """
-    if len(values) <= _FEW:
-        return sum(map(_in_units, values.tolist()))
-    return sum(_block_sum(values[start : start + _BLOCK]) for start in range(0, len(values), _BLOCK))
+    from driftwatch.core.kernels import add_exactly
+
+    limbs = np.zeros(N_LIMBS, dtype=np.int64)
+    add_exactly(np.ascontiguousarray(values), LARGEST_SUMMAND, limbs)
+    return _whole(limbs)
 
 
-def _in_units(value: float) -> int:
-    numerator, denominator = min(max(value, -LARGEST_SUMMAND), LARGEST_SUMMAND).as_integer_ratio()
-    # The denominator is a power of two.
-    return numerator << -UNIT_EXPONENT + 1 - denominator.bit_length()
+def _whole(limbs: NDArray[np.int64]) -> int:
+    """The number that digits of 32 bits make, of which each may be negative or too large."""
+    return sum(int(limbs[at]) << 32 * at for at in limbs.nonzero()[0].tolist())
 
 
 def from_units(total: int, divisor: int = 1) -> float:
@@ -96,32 +88,6 @@ def from_units(total: int, divisor: int = 1) -> float:
         return total / (divisor << -UNIT_EXPONENT)
     except OverflowError:
         return math.inf if total > 0 else -math.inf
-
-
-def _block_sum(block: NDArray[np.float64]) -> int:
-    largest = max(float(block.max()), -float(block.min()))
-    if largest == 0.0:
-        return 0
-    rest = block.copy() if largest <= LARGEST_SUMMAND else np.clip(block, -LARGEST_SUMMAND, LARGEST_SUMMAND)
-    part = np.empty_like(rest)
-    exponent = math.frexp(min(largest, LARGEST_SUMMAND))[1]
-    total = 0
-    while len(rest):
-        # All are below 2**exponent; their parts are multiples of 2**unit, so that no partial sum of a block needs
-        # more than 53 bits.
-        unit = max(exponent + _BLOCK_BITS - _MANTISSA_BITS, UNIT_EXPONENT)
-        splitter = math.ldexp(1.5, unit + _MANTISSA_BITS - 1)
-        np.add(rest, splitter, out=part)
-        np.subtract(part, splitter, out=part)
-        np.subtract(rest, part, out=rest)
-        total += int(math.ldexp(float(part.sum()), -unit)) << (unit - UNIT_EXPONENT)
-        # What is left is at most half a unit, and of most values nothing.
-        exponent = unit
-        left = np.count_nonzero(rest)
-        if left * 2 < len(rest):
-            rest = rest[rest != 0.0]
-            part = part[:left]
-    return total
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +106,7 @@ class Moments:
     count
         How many finite values.
     total, total_squares
-        Exact sums of ``d`` and ``d * d``, each put on its grid, in units of ``2**-1074``.
+        Exact sums of ``d`` and ``d * d``, each rounded to its grid, in units of ``2**-1074``.
     minimum, maximum
         ``inf`` and ``-inf`` where there is no value. After a subtraction: those of the rows before it.
 
@@ -163,42 +129,40 @@ class Moments:
 
     @classmethod
     def of(cls, values: NDArray[np.float64], centre: float, scale: float) -> Moments:
-        """The moments of finite ``values``."""
-        if len(values) == 0:
+        """The moments of the finite ones among ``values``."""
+        from driftwatch.core.kernels import added_up
+
+        sums = cls.no_sums()
+        added_up(np.ascontiguousarray(values), *cls(centre, scale).steps, sums)
+        return cls.from_sums(sums, centre, scale)
+
+    @property
+    def steps(self) -> tuple[float, float, float]:
+        """What the kernels ask for: centre, the scale's inverse, and up to which deviation to use the grid."""
+        return self.centre, 1.0 / self.scale, LARGEST_ON_GRID if self.scale > SMALLEST_GRID_SCALE else -1.0
+
+    @staticmethod
+    def no_sums() -> NDArray[np.int64]:
+        """What the kernels add to, with nothing added yet."""
+        sums = np.zeros(N_SUMS, dtype=np.int64)
+        sums[LOWEST], sums[HIGHEST] = NO_KEY, -NO_KEY
+        return sums
+
+    @classmethod
+    def from_sums(cls, sums: NDArray[np.int64], centre: float, scale: float) -> Moments:
+        """What the kernels have added up."""
+        parts, (lowest, highest, count, n_far) = sums[:LOWEST].tolist(), sums[LOWEST:FAR_SUM].tolist()
+        if count == 0:
             return cls(centre, scale)
-        minimum, maximum = float(values.min()), float(values.max())
-        inverse = 1.0 / scale
-        limit = LARGEST_ON_GRID if scale > SMALLEST_GRID_SCALE else -1.0
-        total = total_squares = 0
-        beyond: list[NDArray[np.float64]] = []
-        size = -(-min(len(values), _GRID_BLOCK) // _ADDED_TOGETHER) * _ADDED_TOGETHER
-        deviations, squares, whole = np.empty(size), np.empty(size), np.zeros(size, dtype=np.int64)
-        with np.errstate(over="ignore", under="ignore"):
-            near = max(maximum - centre, centre - minimum) * inverse <= limit
-            for start in range(0, len(values), _GRID_BLOCK):
-                block = values[start : start + _GRID_BLOCK]
-                n = len(block)
-                d, r = deviations[:n], squares[:n]
-                np.subtract(block, centre, out=d)
-                if near:
-                    np.multiply(d, inverse * _TO_GRID, out=d)
-                else:
-                    beyond.append(_taken_out(np.multiply(d, inverse, out=d), limit, r))
-                    np.multiply(d, _TO_GRID, out=d)
-                np.copyto(whole[:n], d, casting="unsafe")
-                whole[n:] = 0
-                total += sum(np.add.reduce(whole.reshape(-1, _ADDED_TOGETHER), axis=1).tolist())
-                np.multiply(d, d, out=r)
-                np.add(r, _ROUNDER, out=r)
-                total_squares += (int(np.add.reduce(r.view(np.int64))) - n * _ROUNDER_BITS) % _WRAP
-        total <<= -UNIT_EXPONENT - _GRID_BITS
-        total_squares <<= -UNIT_EXPONENT - _SQUARES_GRID_BITS
-        if beyond:
-            far = np.concatenate(beyond)
-            total += exact_sum(far)
-            with np.errstate(under="ignore"):
-                total_squares += exact_sum(far * far)
-        return cls(centre, scale, len(values), total, total_squares, minimum, maximum)
+        total, fine, squares, fine_squares = (
+            (high << LOW_BITS) + low for high, low in zip(parts[::2], parts[1::2], strict=True)
+        )
+        total = (total << FINE_BITS) + fine << -UNIT_EXPONENT - GRID_BITS - FINE_BITS
+        squares = (squares << FINE_BITS) + fine_squares << -UNIT_EXPONENT - SQUARES_GRID_BITS - FINE_BITS
+        if n_far:
+            total += _whole(sums[FAR_SUM:FAR_SQUARES])
+            squares += _whole(sums[FAR_SQUARES:])
+        return cls(centre, scale, count, total, squares, _of_key(lowest), _of_key(highest))
 
     @property
     def mean(self) -> float:
@@ -296,12 +260,9 @@ class Moments:
         return cls(centre, scale, count, total, total_squares, minimum, maximum)
 
 
-def _taken_out(deviations: NDArray[np.float64], limit: float, scratch: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The deviations beyond the limit, in both directions; in their own array they become 0."""
-    rows = (np.abs(deviations, out=scratch) > limit).nonzero()[0]
-    far = np.clip(deviations[rows], -LARGEST_DEVIATION, LARGEST_DEVIATION)
-    deviations[rows] = 0.0
-    return far
+def _of_key(key: int) -> float:
+    """The float whose bits, as a whole number in the order of floats, are these."""
+    return float(_AS_FLOAT.unpack(_AS_INTEGER.pack(key if key >= 0 else key ^ 0x7FFFFFFFFFFFFFFF))[0])
 
 
 def encoded_units(total: int) -> list[str | int]:

@@ -240,7 +240,9 @@ def _regression_measures(n: int, sums: tuple[int, ...]) -> dict[str, Measure]:
     label_spread = _spread(label_squared, label, n)
     r2 = math.nan
     if n > 1:
-        r2 = 1.0 - mean_square / label_spread if label_spread > 0.0 else float(squared == 0)
+        # Squares are rounded when they are made: a spread of no more than that is none.
+        is_spread = label_spread > 2.0**-52 * from_units(label_squared, n)
+        r2 = 1.0 - mean_square / label_spread if is_spread else float(squared == 0)
     return {
         "mae": Measure(value=mae, standard_error=_standard_error(_spread(squared, absolute, n), n), n=n),
         "rmse": Measure(value=math.sqrt(mean_square), standard_error=math.nan, n=n),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from driftwatch.core.cells import cell_counts
+from driftwatch.core.cells import NumericCells, cell_counts, counts_and_moments
 from driftwatch.core.moments import Moments
 from driftwatch.core.profile_bytes import decoded_profile, encoded_profile
 from driftwatch.core.table import Numbers, Table, Values
@@ -76,19 +76,9 @@ class ColumnProfile:
         TypeError
             If the values are not of the column's kind.
         """
-        counts = cell_counts(baseline.cells, values)
-        if baseline.moments is None or not isinstance(values, Numbers):
-            return cls(counts)
-        return cls.counted(baseline, values, counts)
-
-    @classmethod
-    def counted(cls, baseline: ColumnBaseline, values: Numbers, counts: NDArray[np.int64]) -> ColumnProfile:
-        """The profile of numbers whose counts are known already."""
-        moments = baseline.moments
-        if moments is None:
-            return cls(counts)
-        finite = values.values[np.isfinite(values.values)] if counts[-2:].any() else values.values
-        return cls(counts, Moments.of(finite, moments.centre, moments.scale))
+        if isinstance(baseline.cells, NumericCells) and isinstance(values, Numbers) and baseline.moments is not None:
+            return cls(*counts_and_moments(baseline.cells, values, baseline.moments))
+        return cls(cell_counts(baseline.cells, values))
 
     @classmethod
     def empty(cls, baseline: ColumnBaseline) -> ColumnProfile:

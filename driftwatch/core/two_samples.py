@@ -18,14 +18,16 @@ from numpy.typing import NDArray
 from scipy.special import kolmogorov
 
 from driftwatch.core.cell_choice import numeric_cells, value_counts
-from driftwatch.core.cells import NumericCells, counts_and_slots, counts_in_order
+from driftwatch.core.cells import NumericCells, counts_by_slot, index_of
+from driftwatch.core.moments import Moments
 from driftwatch.core.records import Measurement
-from driftwatch.core.slots import BLOCK, by_slot
 from driftwatch.core.statistics.ks import KolmogorovSmirnov
 from driftwatch.core.table import Numbers
 
 LARGEST_EXACT = 10_000
 """Samples of up to so many values have an exact p-value."""
+
+_ANY_MOMENTS = Moments(0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,18 +39,18 @@ class KeptNumbers:
     ascending
         The finite values, in order.
     up_to_slot
-        ``int64``: how many of them lie up to the end of each slot, slots being in the order of numbers.
+        ``int64``: how many of them lie up to the end of each slot.
     up_to_cell
         ``int64``: likewise for the baseline's cells.
     uncertain
-        Slots where the reference has values without a cell of their own: what happens inside them is not known
-        from their ends and the ends of cells.
+        ``uint8``: 1 for slots where the reference has values without a cell of their own. What happens inside them is
+        not known from their ends and the ends of cells.
     """
 
     ascending: NDArray[np.float64]
     up_to_slot: NDArray[np.int64]
     up_to_cell: NDArray[np.int64]
-    uncertain: NDArray[np.bool_]
+    uncertain: NDArray[np.uint8]
 
     @classmethod
     def of(cls, cells: NumericCells, values: Numbers) -> KeptNumbers:
@@ -62,75 +64,61 @@ class KeptNumbers:
             Missing and non-finite ones are left out.
         """
         ascending = np.sort(values.values[np.isfinite(values.values)])
-        counts, slots = counts_and_slots(cells, Numbers(ascending))
-        up_to_cell = counts[:-2].cumsum()
+        counts, _, by_slot = counts_by_slot(cells, Numbers(ascending), _ANY_MOMENTS)
+        up_to_slot, up_to_cell = by_slot.cumsum(), counts[:-2].cumsum()
         alone = 1 + np.flatnonzero(np.nextafter(cells.edges[:-1], np.inf) == cells.edges[1:])
-        shared = np.ones(len(ascending), dtype=np.bool_)
-        for cell in alone[counts[alone] > 0].tolist():
-            shared[up_to_cell[cell] - counts[cell] : up_to_cell[cell]] = False
-        uncertain = counts_in_order(slots[shared]) > 0
-        return cls(ascending, counts_in_order(slots).cumsum(), up_to_cell, uncertain)
+        alone = alone[counts[alone] > 0]
+        slots = index_of(cells).slot_map.slots(cells.edges[alone])
+        shared = by_slot.copy()
+        np.subtract.at(shared, slots, counts[alone])
+        return cls(ascending, up_to_slot, up_to_cell, (shared > 0).astype(np.uint8))
 
 
-def exact_distance(kept: KeptNumbers, live: Numbers, counts: NDArray[np.int64], slots: NDArray[np.uint16]) -> float:
+def exact_distance(
+    cells: NumericCells, kept: KeptNumbers, live: Numbers, counts: NDArray[np.int64], by_slot: NDArray[np.int64]
+) -> float:
     """The largest difference between the distribution functions of the reference and of live values.
 
     Parameters
     ----------
+    cells
+        Those that both sides were counted over.
     kept
         The reference's column.
     live
         Any length; missing and non-finite values are left out.
-    counts, slots
-        Of the live values, over the same cells: `driftwatch.core.cells.counts_and_slots`.
+    counts, by_slot
+        Of the live values: `driftwatch.core.cells.counts_by_slot`.
 
     Returns
     -------
     float
         What ``scipy.stats.ks_2samp`` calls its statistic; ``nan`` where one side has no finite value.
     """
-    n, m = len(kept.ascending), int(counts[:-2].sum())
-    if n == 0 or m == 0:
+    from driftwatch.core.kernels import largest_difference, largest_inside, looked_into, values_in
+
+    if len(kept.ascending) == 0 or not counts[:-2].any():
         return math.nan
-    in_slots = counts_in_order(slots)
-    up_to = in_slots.cumsum()
-    ends = up_to / m - kept.up_to_slot / n
-    largest = max(float(np.abs(ends).max()), float(np.abs(counts[:-2].cumsum() / m - kept.up_to_cell / n).max()))
-    before = np.concatenate([[0.0], ends[:-1]])
-    # Inside a slot the difference stays between what it is before plus all live rows, and at the end minus them.
-    share = in_slots / m
-    looked_into = kept.uncertain & (in_slots > 0) & (np.maximum(before + share, share - ends) > largest)
-    if not looked_into.any():
-        return largest
-    inside, ties = value_counts(np.sort(_values_in(live, slots, looked_into)))
-    # Rows up to each of these values: all of the slots before its own, and those that stand before it here.
-    taken = in_slots[looked_into]
-    here = ties.cumsum()
-    slot_of = np.searchsorted(taken.cumsum(), here)
-    not_above = here + ((up_to - in_slots)[looked_into] - (taken.cumsum() - taken))[slot_of]
-    higher = not_above / m - np.searchsorted(kept.ascending, inside, "right") / n
-    lower = np.searchsorted(kept.ascending, inside, "left") / n - (not_above - ties) / m
-    return max(largest, float(higher.max()), float(lower.max()))
-
-
-def _values_in(live: Numbers, slots: NDArray[np.uint16], looked_into: NDArray[np.bool_]) -> NDArray[np.float64]:
-    lookup = np.append(by_slot(looked_into), False)
-    parts = []
-    for start in range(0, len(slots), 8 * BLOCK):
-        rows = lookup[slots[start : start + 8 * BLOCK]].nonzero()[0]
-        parts.append(live.values[start : start + 8 * BLOCK][rows])
-    return np.concatenate(parts)
+    largest = max(largest_difference(by_slot, kept.up_to_slot), largest_difference(counts[:-2], kept.up_to_cell))
+    wanted = np.empty(len(by_slot), dtype=np.uint8)
+    inside = np.empty(looked_into(by_slot, kept.up_to_slot, kept.uncertain, largest, wanted))
+    if len(inside) == 0:
+        return float(largest)
+    slot_map = index_of(cells).slot_map
+    values_in(np.ascontiguousarray(live.values), slot_map.middle, slot_map.factor, wanted, inside)
+    inside.sort()
+    return float(largest_inside(inside, wanted, by_slot, kept.up_to_slot, kept.ascending, largest))
 
 
 def measured_exactly(
-    kept: KeptNumbers, live: Numbers, counts: NDArray[np.int64], slots: NDArray[np.uint16]
+    cells: NumericCells, kept: KeptNumbers, live: Numbers, counts: NDArray[np.int64], by_slot: NDArray[np.int64]
 ) -> Measurement:
     """The statistic of all finite values, with the p-value of Kolmogorov's limit.
 
     Parameters are those of `exact_distance`.
     """
     n, m = len(kept.ascending), int(counts[:-2].sum())
-    score = exact_distance(kept, live, counts, slots)
+    score = exact_distance(cells, kept, live, counts, by_slot)
     p_value = None if math.isnan(score) else float(kolmogorov(score * math.sqrt(n * m / (n + m))))
     return Measurement(
         statistic="ks", score=score, p_value=p_value, n_reference=n, n_live=m, binning="every value", error_bound=0.0
@@ -166,7 +154,8 @@ def exact_ks(reference: NDArray[np.float64], live: NDArray[np.float64]) -> Kolmo
     ascending = np.sort(reference[np.isfinite(reference)])
     cells = numeric_cells(value_counts(ascending))
     values = Numbers(live[np.isfinite(live)])
-    statistic = exact_distance(KeptNumbers.of(cells, Numbers(ascending)), values, *counts_and_slots(cells, values))
+    counts, _, by_slot = counts_by_slot(cells, values, _ANY_MOMENTS)
+    statistic = exact_distance(cells, KeptNumbers.of(cells, Numbers(ascending)), values, counts, by_slot)
     n, m = len(ascending), len(values)
     if math.isnan(statistic):
         return KolmogorovSmirnov(math.nan, math.nan)

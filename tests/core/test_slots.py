@@ -9,18 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from driftwatch.core.baseline import Baseline
 from driftwatch.core.cell_choice import numeric_cells, value_counts
-from driftwatch.core.cells import (
-    FEW_VALUES,
-    MANY_VALUES,
-    NO_SLOT,
-    NumericCells,
-    cell_codes,
-    cell_counts,
-    counts_and_slots,
-    counts_in_order,
-)
-from driftwatch.core.slots import BLOCK, SLOTS, CellIndex, SlotMap, by_slot, in_order
+from driftwatch.core.cells import NumericCells, cell_codes, cell_counts, counts_and_moments, counts_by_slot, index_of
+from driftwatch.core.moments import Moments
+from driftwatch.core.slots import LARGEST_EDGES, CellIndex, SlotMap
+from driftwatch.core.sums import SLOTS
 from driftwatch.core.table import Numbers
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
@@ -29,11 +23,7 @@ edge_lists = st.lists(finite | close, min_size=0, max_size=40).map(lambda values
 
 
 def found_by_index(edges, values):
-    index = CellIndex(edges)
-    codes = np.empty(len(values), dtype=index.code_type)
-    with np.errstate(over="ignore", invalid="ignore"):
-        index.codes(values, codes, np.empty(len(values), dtype=np.int64), np.empty(len(values)))
-    return codes
+    return cell_codes(NumericCells(edges), Numbers(values))
 
 
 def near(edges):
@@ -61,19 +51,19 @@ def test_any_bits_at_all_are_sent_to_a_cell_or_counted_as_missing_or_non_finite(
 
 
 @given(edge_lists, st.lists(finite | close, min_size=2, max_size=60))
-def test_places_ascend_with_the_numbers(edges, values):
+def test_slots_ascend_with_the_numbers(edges, values):
     ascending = np.sort(np.concatenate([near(edges), values]))
     ascending = ascending[np.isfinite(ascending)]
-    places = SlotMap(edges).places(ascending)
-    assert (np.diff(places) >= 0).all()
-    assert places.min() >= 0
-    assert places.max() <= SLOTS
+    slots = SlotMap(edges).slots(ascending)
+    assert (np.diff(slots) >= 0).all()
+    assert slots.min() >= 0
+    assert slots.max() <= SLOTS
 
 
 @pytest.mark.parametrize("middle", [0.0, -0.0, 1.0])
 def test_both_zeros_have_one_slot(middle):
-    places = SlotMap(np.array([middle - 1, middle, middle + 1])).places(np.array([0.0, -0.0]))
-    assert places[0] == places[1]
+    slots = SlotMap(np.array([middle - 1, middle, middle + 1])).slots(np.array([0.0, -0.0]))
+    assert slots[0] == slots[1]
 
 
 SAMPLES = {
@@ -95,22 +85,21 @@ SAMPLES = {
 @pytest.mark.parametrize("draw", SAMPLES.values(), ids=list(SAMPLES))
 def test_many_blocks_are_counted_as_a_search_counts_them(draw):
     rng = np.random.default_rng(3)
-    reference, live = draw(rng, 20_000), draw(rng, 2 * BLOCK + 100)
+    reference, live = draw(rng, 20_000), draw(rng, 5_000)
     cells = numeric_cells(value_counts(np.sort(reference[np.isfinite(reference)])))
     expected = np.searchsorted(cells.edges, live, side="left")
     expected[np.isnan(live)] = cells.n_counts - 2
     expected[np.isinf(live)] = cells.n_counts - 1
     assert cell_codes(cells, Numbers(live)).tolist() == expected.tolist()
-    counts, slots = counts_and_slots(cells, Numbers(live))
+    counts, moments, by_slot = counts_by_slot(cells, Numbers(live), Moments(1.0, 2.0))
     assert counts.tolist() == np.bincount(expected, minlength=cells.n_counts).tolist()
     assert cell_counts(cells, Numbers(live)).tolist() == counts.tolist()
     held = np.isfinite(live)
-    assert ((slots == NO_SLOT) == ~held).all()
-    places = SlotMap(cells.edges).places(live[held])
-    assert counts_in_order(slots).tolist() == np.bincount(places, minlength=SLOTS + 1).tolist()
+    assert moments == Moments.of(live[held], 1.0, 2.0)
+    assert by_slot.tolist() == np.bincount(SlotMap(cells.edges).slots(live[held]), minlength=SLOTS + 1).tolist()
 
 
-@pytest.mark.parametrize("n", [FEW_VALUES - 1, FEW_VALUES, MANY_VALUES - 1, MANY_VALUES])
+@pytest.mark.parametrize("n", [5, 6, 2_047, 2_048, 2_049, 4_096])
 @pytest.mark.parametrize("absent", [[], [math.nan], [math.inf, -math.inf, -math.inf, math.nan, math.nan], [math.inf]])
 def test_few_values_and_many_are_counted_alike(n, absent):
     cells = NumericCells(np.linspace(-2, 2, 100))
@@ -127,18 +116,18 @@ def test_few_values_and_many_are_counted_alike(n, absent):
 
 def test_rows_that_are_all_absent_are_counted_so():
     cells = NumericCells(np.array([0.0]))
-    assert cell_counts(cells, Numbers(np.full(FEW_VALUES, math.nan))).tolist() == [0, 0, FEW_VALUES, 0]
-    assert cell_counts(cells, Numbers(np.full(FEW_VALUES, -math.inf))).tolist() == [0, 0, 0, FEW_VALUES]
-    assert cell_counts(NumericCells(np.zeros(0)), Numbers(np.ones(FEW_VALUES))).tolist() == [FEW_VALUES, 0, 0]
+    assert cell_counts(cells, Numbers(np.full(300, math.nan))).tolist() == [0, 0, 300, 0]
+    assert cell_counts(cells, Numbers(np.full(300, -math.inf))).tolist() == [0, 0, 0, 300]
+    assert cell_counts(NumericCells(np.zeros(0)), Numbers(np.ones(300))).tolist() == [300, 0, 0]
 
 
 def test_a_missing_value_of_another_program_is_missing():
     # R writes NA as a signalling nan with 1954 in its lowest bits.
-    values = np.full(FEW_VALUES, 0.5)
+    values = np.full(300, 0.5)
     values.view(np.uint64)[0] = 0x7FF00000000007A2
     values.view(np.uint64)[1] = 0xFFF8000000000001
     counts = cell_counts(NumericCells(np.array([0.0, 1.0])), Numbers(values))
-    assert counts.tolist() == [0, FEW_VALUES - 2, 0, 2, 0]
+    assert counts.tolist() == [0, 300 - 2, 0, 2, 0]
 
 
 def test_more_edges_than_two_bytes_can_count_are_found_too():
@@ -147,6 +136,22 @@ def test_more_edges_than_two_bytes_can_count_are_found_too():
     assert found_by_index(edges, values).tolist() == np.searchsorted(edges, values).tolist()
 
 
-def test_slots_and_places_are_two_orders_of_the_same():
-    numbers = np.arange(SLOTS + 1)
-    assert by_slot(in_order(numbers)).tolist() == numbers.tolist()
+def test_more_edges_than_two_bytes_can_number_are_refused():
+    with pytest.raises(ValueError, match="30,001 edges"):
+        CellIndex(np.arange(LARGEST_EDGES + 1.0))
+
+
+def test_rows_that_lie_apart_in_memory_or_cannot_be_written_are_counted_likewise():
+    cells = NumericCells(np.linspace(-2, 2, 100))
+    rows = np.random.default_rng(4).normal(size=(3_000, 3))
+    rows.flags.writeable = False
+    apart, together = Numbers(rows[:, 1]), Numbers(rows[:, 1].copy())
+    one, other = (counts_and_moments(cells, values, Moments(0.0, 1.0)) for values in (apart, together))
+    assert one[0].tolist() == other[0].tolist()
+    assert one[1] == other[1]
+
+
+def test_an_index_is_made_once_for_a_column():
+    baseline = Baseline.fit({"x": np.arange(100.0)})
+    cells = baseline.columns["x"].cells
+    assert index_of(cells) is index_of(cells)

@@ -15,8 +15,9 @@ import driftwatch
 import driftwatch.errors
 from driftwatch.core.baseline import Baseline
 from driftwatch.core.cell_choice import numeric_cells, value_counts
-from driftwatch.core.cells import counts_and_slots
+from driftwatch.core.cells import counts_by_slot
 from driftwatch.core.judge import JudgePolicy
+from driftwatch.core.moments import Moments
 from driftwatch.core.records import Status
 from driftwatch.core.table import Numbers
 from driftwatch.core.two_samples import KeptNumbers, exact_distance, exact_ks
@@ -32,6 +33,13 @@ SHAPES = {
     "huge": lambda rng, n: rng.integers(2**62, 2**63, n).astype(float),
     "both zeros": lambda rng, n: np.where(rng.random(n) < 0.5, rng.choice([0.0, -0.0], n), rng.normal(size=n)),
 }
+
+
+def distance(cells, kept, live):
+    counts, _, by_slot = counts_by_slot(cells, Numbers(live), Moments(0.0, 1.0))
+    return exact_distance(cells, kept, Numbers(live), counts, by_slot)
+
+
 small = st.floats(-3, 3) | st.integers(-2, 2).map(float) | st.floats(allow_nan=False, allow_infinity=False)
 
 
@@ -63,7 +71,7 @@ def test_the_statistic_of_any_two_samples_is_the_largest_difference_of_their_dis
     below = [np.searchsorted(np.sort(one), points, "right") / len(one) for one in (reference, live)]
     cells = numeric_cells(value_counts(np.sort(reference)))
     kept = KeptNumbers.of(cells, Numbers(reference))
-    found = exact_distance(kept, Numbers(live), *counts_and_slots(cells, Numbers(live)))
+    found = distance(cells, kept, live)
     assert found == pytest.approx(float(np.abs(below[0] - below[1]).max()), abs=1e-12)
 
 
@@ -73,9 +81,7 @@ def test_cells_that_are_coarse_for_the_reference_lose_nothing_but_time(seed):
     rng = np.random.default_rng(seed)
     cells = numeric_cells(value_counts(np.sort(rng.normal(0, 10.0 ** (3 * seed), 2_000))))
     reference, live = rng.normal(size=4_000).round(3), rng.normal(0.02, 1, 3_000).round(3)
-    found = exact_distance(
-        KeptNumbers.of(cells, Numbers(reference)), Numbers(live), *counts_and_slots(cells, Numbers(live))
-    )
+    found = distance(cells, KeptNumbers.of(cells, Numbers(reference)), live)
     assert found == pytest.approx(stats.ks_2samp(reference, live, method="asymp").statistic, abs=1e-12)
 
 

@@ -1,0 +1,422 @@
+"""The loops over values that all counting rests on, compiled: the only file that numba reads.
+
+Importing it takes a second, so it is imported where the first value is counted. The machine code is kept beside this
+file (or in the user's cache folder), so that only the first import ever compiles; `driftwatch.core.kernel_cache` is for
+images, where it is made when the image is.
+
+Every loop goes over blocks that stay in a core's first cache, and most are written so that the compiler does four
+values at once: no branches, selections instead. Nothing here allows the compiler to reorder floating-point operations:
+the results are those of the written formulas, on every processor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numpy as np
+from numba import njit, types
+from numpy.typing import NDArray
+
+from driftwatch.core.sums import (
+    FAR_SQUARES,
+    FAR_SUM,
+    FINE,
+    FINE_LOW,
+    FINE_ROUNDER,
+    FINE_SQUARES,
+    FINE_SQUARES_LOW,
+    FINE_SQUARES_ROUNDER,
+    HIGHEST,
+    LOW_BITS,
+    LOWEST,
+    N_FAR,
+    N_FINITE,
+    N_SUMS,
+    NO_KEY,
+    ROUNDER,
+    SLOTS,
+    SQUARES,
+    SQUARES_LOW,
+    SQUARES_ROUNDER,
+    SUM,
+    SUM_LOW,
+)
+
+_HALF = SLOTS // 2 - 1
+_BLOCK = 2_048
+_ROUNDER_BITS = int(np.float64(ROUNDER).view(np.int64))
+_SQUARES_ROUNDER_BITS = int(np.float64(SQUARES_ROUNDER).view(np.int64))
+_FINE_ROUNDER_BITS = int(np.float64(FINE_ROUNDER).view(np.int64))
+_FINE_SQUARES_ROUNDER_BITS = int(np.float64(FINE_SQUARES_ROUNDER).view(np.int64))
+_LARGEST = float(np.finfo(np.float64).max)
+_LARGEST_DEVIATION = 2.0**500
+_WITHOUT_SIGN = 0x7FFFFFFFFFFFFFFF
+_LOW_32 = 0xFFFFFFFF
+_FRACTION = (1 << 52) - 1
+_LOW_PART = (1 << LOW_BITS) - 1
+
+F = TypeVar("F", bound=Callable[..., Any])
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+_f8 = types.Array(types.float64, 1, "C")
+_f8_read = types.Array(types.float64, 1, "C", readonly=True)
+_i8 = types.Array(types.int64, 1, "C")
+_i8_read = types.Array(types.int64, 1, "C", readonly=True)
+_i4 = types.Array(types.int32, 1, "C")
+_i4_read = types.Array(types.int32, 1, "C", readonly=True)
+_u4_read = types.Array(types.uint32, 1, "C", readonly=True)
+_u2_read = types.Array(types.uint16, 1, "C", readonly=True)
+_u1 = types.Array(types.uint8, 1, "C")
+_u1_read = types.Array(types.uint8, 1, "C", readonly=True)
+_INDEX = (types.float64, types.float64, _u2_read, _i4_read, _f8_read, _f8_read, _f8_read, types.int64)
+
+
+def _compiled(result: Any, *arguments: Any) -> Callable[[F], F]:
+    """Compile for these types alone, so that no call ever waits for a compiler; other threads run meanwhile."""
+
+    def compiled(function: F) -> F:
+        signature = result(*arguments)
+        try:
+            return cast(F, njit(signature, cache=True, nogil=True, error_model="numpy")(function))
+        except RuntimeError:
+            # There is no folder to keep the machine code in: it is made again in each process.
+            return cast(F, njit(signature, nogil=True, error_model="numpy")(function))
+
+    return compiled
+
+
+@_compiled(types.void, _f8_read, types.float64, types.float64, _i4)
+def _slots_of_block(block: Floats, middle: float, factor: float, slots: NDArray[np.int32]) -> None:
+    for i in range(block.size):
+        y = (block[i] - middle) * factor
+        t = _HALF / (1.0 + abs(y))
+        # Of what is no number, nothing is greater: it comes out far above.
+        k = np.int32(t + 0.5) if t > 0.0 else np.int32(0)
+        slots[i] = k if y < 0.0 else np.int32(SLOTS) - k
+
+
+@_compiled(types.void, _f8_read, types.float64, types.float64, _i4)
+def slots_of(values: Floats, middle: float, factor: float, slots: NDArray[np.int32]) -> None:
+    """Each value's slot, from 0 to ``SLOTS``, ascending with the values; ``nan`` gives ``SLOTS``."""
+    for start in range(0, values.size, _BLOCK):
+        block = values[start : start + _BLOCK]
+        _slots_of_block(block, middle, factor, slots[start : start + _BLOCK])
+
+
+@_compiled(types.uint64, types.uint64, types.float64, _i4_read, _f8_read, _f8_read, _f8_read, types.uint64)
+def _decided(
+    cut: Any, value: float, low: NDArray[np.int32], first: Floats, second: Floats, edges: Floats, n_deep: Any
+) -> Any:
+    """The cell of a value in a slot that edges cut."""
+    if cut >= n_deep:
+        return np.uint64(low[cut]) + np.uint64(value > first[cut]) + np.uint64(value > second[cut])
+    if not abs(value) <= _LARGEST:
+        # Missing, then not finite, follow the last cell.
+        return np.uint64(edges.size + 1) if np.isnan(value) else np.uint64(edges.size + 2)
+    lower, upper = 0, edges.size
+    while lower < upper:
+        at = (lower + upper) >> 1
+        if edges[at] < value:
+            lower = at + 1
+        else:
+            upper = at
+    return np.uint64(lower)
+
+
+@_compiled(types.void, _f8_read, *_INDEX, _i4)
+def codes_of(
+    values: Floats,
+    middle: float,
+    factor: float,
+    cells: NDArray[np.uint16],
+    low: NDArray[np.int32],
+    first: Floats,
+    second: Floats,
+    edges: Floats,
+    n_deep: int,
+    codes: NDArray[np.int32],
+) -> None:
+    """Each value's cell; missing and non-finite values follow the last one."""
+    slots = np.empty(_BLOCK, dtype=np.int32)
+    n_whole, deep = np.uint64(edges.size + 3), np.uint64(n_deep)
+    for start in range(0, values.size, _BLOCK):
+        block = values[start : start + _BLOCK]
+        _slots_of_block(block, middle, factor, slots)
+        for i in range(block.size):
+            cell: Any = np.uint64(cells[np.uint32(slots[i])])
+            if cell >= n_whole:
+                cell = _decided(cell - n_whole, block[i], low, first, second, edges, deep)
+            codes[start + i] = cell
+
+
+@_compiled(types.void, types.float64, _i8)
+def _add_exactly(value: float, limbs: Integers) -> None:
+    """Add a finite number to a sum in digits of 32 bits, the first in units of ``2**-1074``."""
+    bits: Any = np.float64(value).view(np.int64)
+    exponent = (bits >> 52) & 0x7FF
+    fraction = bits & _FRACTION
+    shift = 0
+    if exponent > 0:
+        fraction |= 1 << 52
+        shift = exponent - 1
+    at, by = shift >> 5, shift & 31
+    lower, upper = (fraction & _LOW_32) << by, (fraction >> 32) << by
+    sign = -1 if bits < 0 else 1
+    limbs[at] += sign * (lower & _LOW_32)
+    limbs[at + 1] += sign * ((lower >> 32) + (upper & _LOW_32))
+    limbs[at + 2] += sign * (upper >> 32)
+
+
+@_compiled(types.void, _f8_read, types.float64, _i8)
+def add_exactly(values: Floats, largest: float, limbs: Integers) -> None:
+    """Add finite numbers to a sum in digits of 32 bits; beyond ``largest`` they count as that."""
+    for i in range(values.size):
+        _add_exactly(min(max(values[i], -largest), largest), limbs)
+
+
+@_compiled(types.void, _f8_read, types.float64, types.float64, types.float64, _i8)
+def _add_up(block: Floats, centre: float, inverse: float, limit: float, sums: Integers) -> None:
+    total, squares, fine, fine_squares = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
+    n_near, n_finite = np.int64(0), np.int64(0)
+    for i in range(block.size):
+        deviation = (block[i] - centre) * inverse
+        is_near = abs(deviation) <= limit
+        deviation = deviation if is_near else 0.0
+        square = deviation * deviation
+        n_near += np.int64(is_near)
+        on_grid, square_on_grid = deviation + ROUNDER, square + SQUARES_ROUNDER
+        total += np.float64(on_grid).view(np.int64) - _ROUNDER_BITS
+        squares += np.float64(square_on_grid).view(np.int64) - _SQUARES_ROUNDER_BITS
+        # Both differences are exact.
+        left, square_left = deviation - (on_grid - ROUNDER), square - (square_on_grid - SQUARES_ROUNDER)
+        fine += np.float64(left + FINE_ROUNDER).view(np.int64) - _FINE_ROUNDER_BITS
+        fine_squares += np.float64(square_left + FINE_SQUARES_ROUNDER).view(np.int64) - _FINE_SQUARES_ROUNDER_BITS
+    sums[SUM] += total >> LOW_BITS
+    sums[SUM_LOW] += total & _LOW_PART
+    sums[FINE] += fine >> LOW_BITS
+    sums[FINE_LOW] += fine & _LOW_PART
+    sums[SQUARES] += squares >> LOW_BITS
+    sums[SQUARES_LOW] += squares & _LOW_PART
+    sums[FINE_SQUARES] += fine_squares >> LOW_BITS
+    sums[FINE_SQUARES_LOW] += fine_squares & _LOW_PART
+    lowest, highest = np.int64(NO_KEY), np.int64(-NO_KEY)
+    for i in range(block.size):
+        is_finite = abs(block[i]) <= _LARGEST
+        n_finite += np.int64(is_finite)
+        # As whole numbers floats keep their order, once those below zero are turned around; 0.0 is added to -0.0.
+        bits = np.float64(block[i] + 0.0).view(np.int64)
+        key = bits ^ ((bits >> 63) & _WITHOUT_SIGN)
+        lowest = min(lowest, key if is_finite else np.int64(NO_KEY))
+        highest = max(highest, key if is_finite else np.int64(-NO_KEY))
+    sums[LOWEST] = min(sums[LOWEST], lowest)
+    sums[HIGHEST] = max(sums[HIGHEST], highest)
+    sums[N_FINITE] += n_finite
+    if n_near == n_finite:
+        return
+    far, far_squares = sums[FAR_SUM:FAR_SQUARES], sums[FAR_SQUARES:N_SUMS]
+    for i in range(block.size):
+        deviation = (block[i] - centre) * inverse
+        if not abs(deviation) <= limit and abs(block[i]) <= _LARGEST:
+            deviation = min(max(deviation, -_LARGEST_DEVIATION), _LARGEST_DEVIATION)
+            sums[N_FAR] += 1
+            _add_exactly(deviation, far)
+            _add_exactly(deviation * deviation, far_squares)
+
+
+@_compiled(types.void, _f8_read, types.float64, types.float64, types.float64, _i8)
+def added_up(values: Floats, centre: float, inverse: float, limit: float, sums: Integers) -> None:
+    """Add the moments of all finite values to ``sums`` (length ``N_SUMS``)."""
+    for start in range(0, values.size, _BLOCK):
+        block = values[start : start + _BLOCK]
+        _add_up(block, centre, inverse, limit, sums)
+
+
+@_compiled(types.void, _f8_read, _u4_read, _u2_read, _i4_read, _f8_read, _f8_read, _f8_read, types.int64, _i8, _i8)
+def _count(
+    block: Floats,
+    slots: NDArray[np.uint32],
+    cells: NDArray[np.uint16],
+    low: NDArray[np.int32],
+    first: Floats,
+    second: Floats,
+    edges: Floats,
+    n_deep: int,
+    evens: Integers,
+    odds: Integers,
+) -> None:
+    """Count over cells; two counters each, in turns: adding to the one that was just added to would wait for it."""
+    n_whole, deep = np.uint64(edges.size + 3), np.uint64(n_deep)
+    for i in range(0, block.size - 1, 2):
+        one: Any = np.uint64(cells[slots[i]])
+        other: Any = np.uint64(cells[slots[i + 1]])
+        if one >= n_whole:
+            one = _decided(one - n_whole, block[i], low, first, second, edges, deep)
+        if other >= n_whole:
+            other = _decided(other - n_whole, block[i + 1], low, first, second, edges, deep)
+        evens[one] += 1
+        odds[other] += 1
+    if block.size & 1:
+        last: Any = np.uint64(cells[slots[block.size - 1]])
+        if last >= n_whole:
+            last = _decided(last - n_whole, block[block.size - 1], low, first, second, edges, deep)
+        evens[last] += 1
+
+
+@_compiled(types.void, _f8_read, *_INDEX, types.float64, types.float64, types.float64, _i8, _i8, _i8)
+def profiled(
+    values: Floats,
+    middle: float,
+    factor: float,
+    cells: NDArray[np.uint16],
+    low: NDArray[np.int32],
+    first: Floats,
+    second: Floats,
+    edges: Floats,
+    n_deep: int,
+    centre: float,
+    inverse: float,
+    limit: float,
+    counts: Integers,
+    sums: Integers,
+    by_slot: Integers,
+) -> None:
+    """Count values over cells, add up their moments, and count them over slots, in one pass.
+
+    Parameters
+    ----------
+    values
+        Any.
+    middle, factor, cells, low, first, second, edges, n_deep
+        The index of the cells: see `driftwatch.core.slots.CellIndex`.
+    centre, inverse, limit
+        Of the moments: see `driftwatch.core.moments.Moments`.
+    counts
+        Takes the counts: over the cells, then of missing and of non-finite values.
+    sums
+        Is added to; of length 0 where moments are not wanted.
+    by_slot
+        Takes the counts of finite values over slots; of length 0 where they are not wanted.
+    """
+    slots = np.empty(_BLOCK, dtype=np.int32)
+    evens, odds = np.zeros(counts.size, dtype=np.int64), np.zeros(counts.size, dtype=np.int64)
+    for start in range(0, values.size, _BLOCK):
+        block = values[start : start + _BLOCK]
+        _slots_of_block(block, middle, factor, slots)
+        _count(block, slots.view(np.uint32), cells, low, first, second, edges, n_deep, evens, odds)
+        if by_slot.size > 0:
+            for i in range(block.size):
+                by_slot[np.uint32(slots[i])] += 1
+        if sums.size > 0:
+            _add_up(block, centre, inverse, limit, sums)
+    for cell in range(counts.size):
+        counts[cell] = evens[cell] + odds[cell]
+    if by_slot.size > 0 and counts[-2] + counts[-1] > 0:
+        for i in range(values.size):
+            if not abs(values[i]) <= _LARGEST:
+                by_slot[0 if values[i] < 0.0 else SLOTS] -= 1
+
+
+@_compiled(types.float64, _i8_read, _i8_read)
+def largest_difference(live: Integers, reference_up_to: Integers) -> float:
+    """The largest difference between two distribution functions, at the ends of the same cells.
+
+    Parameters
+    ----------
+    live
+        Counts.
+    reference_up_to
+        Cumulated counts.
+    """
+    m = np.int64(0)
+    for i in range(live.size):
+        m += live[i]
+    n = reference_up_to[-1]
+    largest, up_to = 0.0, np.int64(0)
+    for i in range(live.size):
+        up_to += live[i]
+        largest = max(largest, abs(up_to / m - reference_up_to[i] / n))
+    return largest
+
+
+@_compiled(types.int64, _i8_read, _i8_read, _u1_read, types.float64, _u1)
+def looked_into(
+    by_slot: Integers,
+    reference_up_to: Integers,
+    uncertain: NDArray[np.uint8],
+    largest: float,
+    wanted: NDArray[np.uint8],
+) -> int:
+    """Mark the slots inside which a difference may exceed ``largest``; returns the live values in them."""
+    m = np.int64(0)
+    for slot in range(by_slot.size):
+        m += by_slot[slot]
+    n = reference_up_to[-1]
+    up_to, before, n_inside = np.int64(0), 0.0, np.int64(0)
+    for slot in range(by_slot.size):
+        up_to += by_slot[slot]
+        end = up_to / m - reference_up_to[slot] / n
+        # Inside, it stays between what it is before plus all live rows, and at the end minus them.
+        share = by_slot[slot] / m
+        is_wanted = uncertain[slot] > 0 and by_slot[slot] > 0 and max(before + share, share - end) > largest
+        wanted[slot] = is_wanted
+        if is_wanted:
+            n_inside += by_slot[slot]
+        before = end
+    return int(n_inside)
+
+
+@_compiled(types.void, _f8_read, types.float64, types.float64, _u1_read, _f8)
+def values_in(values: Floats, middle: float, factor: float, wanted: NDArray[np.uint8], inside: Floats) -> None:
+    """Copy the finite values of the wanted slots."""
+    slots = np.empty(_BLOCK, dtype=np.int32)
+    found = 0
+    for start in range(0, values.size, _BLOCK):
+        block = values[start : start + _BLOCK]
+        _slots_of_block(block, middle, factor, slots)
+        for i in range(block.size):
+            if wanted[np.uint32(slots[i])] > 0 and abs(block[i]) <= _LARGEST:
+                inside[found] = block[i]
+                found += 1
+
+
+@_compiled(types.float64, _f8_read, _u1_read, _i8_read, _i8_read, _f8_read, types.float64)
+def largest_inside(
+    inside: Floats,
+    wanted: NDArray[np.uint8],
+    by_slot: Integers,
+    reference_up_to: Integers,
+    reference: Floats,
+    largest: float,
+) -> float:
+    """Merge the live values of the wanted slots with the reference's: ``largest``, or what exceeds it.
+
+    Parameters
+    ----------
+    inside, reference
+        Ascending.
+    """
+    m = np.int64(0)
+    for slot in range(by_slot.size):
+        m += by_slot[slot]
+    n = reference_up_to[-1]
+    up_to, taken = np.int64(0), 0
+    for slot in range(by_slot.size):
+        if wanted[slot] > 0:
+            at = reference_up_to[slot - 1] if slot > 0 else np.int64(0)
+            end, last = reference_up_to[slot], taken + by_slot[slot]
+            live = up_to
+            while taken < last:
+                value = inside[taken]
+                while at < end and reference[at] < value:
+                    at += 1
+                largest = max(largest, at / n - live / m)
+                while taken < last and inside[taken] == value:
+                    taken += 1
+                    live += 1
+                while at < end and reference[at] == value:
+                    at += 1
+                largest = max(largest, live / m - at / n)
+        up_to += by_slot[slot]
+    return largest
