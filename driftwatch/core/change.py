@@ -7,7 +7,8 @@ value lies above a reference value, and how many lie within the reference's midd
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,31 +74,45 @@ def _absent(baseline: ColumnBaseline, profile: ColumnProfile) -> str:
 
 
 def _of_numbers(baseline: ColumnBaseline, profile: ColumnProfile) -> tuple[Direction, str]:
-    up_to, up_to_live = baseline.counts[:-2].cumsum(), profile.counts[:-2].cumsum()
-    n, m = int(up_to[-1]), int(up_to_live[-1])
+    reference, up_to_live = _reference(baseline), profile.counts[:-2].cumsum()
+    n, m = reference.n, int(up_to_live[-1])
     if n == 0 or m == 0:
         return Direction.NONE, ""
-    # A live value lies above all reference values of the cells before its own, and above half of those in it.
-    lean = float(np.dot(profile.counts[:-2], 2 * up_to - baseline.counts[:-2])) / (2.0 * n * m) - 0.5
-    middle = _share_in_middle(up_to, up_to_live)
+    lean = float(np.dot(profile.counts[:-2], reference.below)) / m - 0.5
+    lower, upper = reference.middle
+    in_middle = int(up_to_live[upper]) - (int(up_to_live[lower - 1]) if lower else 0)
+    middle = in_middle / m - reference.in_middle
     if abs(lean) >= _LEANS:
         direction = Direction.UP if lean > 0.0 else Direction.DOWN
     elif abs(middle) >= _LEANS:
         direction = Direction.NARROWER if middle > 0.0 else Direction.WIDER
     else:
-        largest = float(np.abs(up_to / n - up_to_live / m).max())
+        largest = float(np.abs(reference.up_to - up_to_live / m).max())
         direction = Direction.RESHAPED if largest >= _LEANS else Direction.NONE
     return direction, _numbers_text(direction, baseline, profile)
 
 
-def _share_in_middle(up_to: NDArray[np.int64], up_to_live: NDArray[np.int64]) -> float:
-    """How many more live than reference values, as a share, lie in the reference's middle half."""
-    lower, upper = np.searchsorted(up_to, [0.25 * up_to[-1], 0.75 * up_to[-1]])
-    share, share_live = (
-        (int(counts[upper]) - (int(counts[lower - 1]) if lower else 0)) / int(counts[-1])
-        for counts in (up_to, up_to_live)
-    )
-    return share_live - share
+class _Reference(NamedTuple):
+    """What follows from the reference alone: worked out once a baseline."""
+
+    n: int
+    up_to: NDArray[np.float64]
+    """The share of values up to the end of each cell."""
+    below: NDArray[np.float64]
+    """The share of values below one of each cell: all of the cells before its own, and half of those in it."""
+    middle: tuple[int, int]
+    """The first and the last cell of the middle half."""
+    in_middle: float
+
+
+@lru_cache(maxsize=1024)
+def _reference(baseline: ColumnBaseline) -> _Reference:
+    counts = baseline.counts[:-2]
+    up_to = counts.cumsum()
+    n = int(up_to[-1])
+    lower, upper = np.searchsorted(up_to, [0.25 * n, 0.75 * n]).tolist()
+    in_middle = int(up_to[upper]) - (int(up_to[lower - 1]) if lower else 0)
+    return _Reference(n, up_to / max(n, 1), (up_to - 0.5 * counts) / max(n, 1), (lower, upper), in_middle / max(n, 1))
 
 
 def _numbers_text(direction: Direction, baseline: ColumnBaseline, profile: ColumnProfile) -> str:

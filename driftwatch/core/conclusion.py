@@ -99,10 +99,10 @@ def concluded(
     columns += tuple(column for column in by_column if column in fixed and column not in columns)
     alone = WARNING_SHARE * limit.value * len(by_column)
     marked = tuple(
-        replace(
+        _with(
             finding,
-            status=_marked(finding, finding.column in columns, alone * len(by_column[finding.column]), policy),
-            note=_note(finding),
+            _marked(finding, finding.column in columns, alone * len(by_column[finding.column]), policy),
+            _note(finding),
         )
         for finding in findings
     )
@@ -134,6 +134,11 @@ def _decided(evidence: float, limit: float, alarmed: bool) -> tuple[Status, Verd
 def _passes_fixed(finding: Finding, policy: JudgePolicy) -> bool:
     limit = policy.fixed.get(finding.statistic)
     return finding.status is not Status.INSUFFICIENT_DATA and limit is not None and finding.score > limit
+
+
+def _with(finding: Finding, status: Status, note: str) -> Finding:
+    unchanged = finding.status is status and finding.note == note
+    return finding if unchanged else replace(finding, status=status, note=note)
 
 
 def _marked(finding: Finding, is_blamed: bool, alone: float, policy: JudgePolicy) -> Status:

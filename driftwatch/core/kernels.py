@@ -70,6 +70,7 @@ _u4_read = types.Array(types.uint32, 1, "C", readonly=True)
 _u2_read = types.Array(types.uint16, 1, "C", readonly=True)
 _u1 = types.Array(types.uint8, 1, "C")
 _u1_read = types.Array(types.uint8, 1, "C", readonly=True)
+_pair = cast(Any, types).Tuple((types.float64, types.int64))
 _INDEX = (types.float64, types.float64, _u2_read, _i4_read, _f8_read, _f8_read, _f8_read, types.int64)
 
 
@@ -318,53 +319,66 @@ def profiled(
                 by_slot[0 if values[i] < 0.0 else SLOTS] -= 1
 
 
-@_compiled(types.float64, _i8_read, _i8_read)
-def largest_difference(live: Integers, reference_up_to: Integers) -> float:
+@_compiled(types.float64, _i8_read, _i8_read, types.int64)
+def largest_difference(live: Integers, reference_up_to: Integers, m: int) -> float:
     """The largest difference between two distribution functions, at the ends of the same cells.
 
     Parameters
     ----------
     live
-        Counts.
+        Counts; ``m`` in all.
     reference_up_to
         Cumulated counts.
     """
-    m = np.int64(0)
-    for i in range(live.size):
-        m += live[i]
-    n = reference_up_to[-1]
+    of_live, of_reference = 1.0 / m, 1.0 / reference_up_to[-1]
     largest, up_to = 0.0, np.int64(0)
     for i in range(live.size):
         up_to += live[i]
-        largest = max(largest, abs(up_to / m - reference_up_to[i] / n))
+        largest = max(largest, abs(up_to * of_live - reference_up_to[i] * of_reference))
     return largest
 
 
-@_compiled(types.int64, _i8_read, _i8_read, _u1_read, types.float64, _u1)
+@_compiled(_pair, _i8_read, _i8_read, _u1_read, types.int64, types.float64, _u1)
 def looked_into(
     by_slot: Integers,
     reference_up_to: Integers,
     uncertain: NDArray[np.uint8],
+    m: int,
     largest: float,
     wanted: NDArray[np.uint8],
-) -> int:
-    """Mark the slots inside which a difference may exceed ``largest``; returns the live values in them."""
-    m = np.int64(0)
-    for slot in range(by_slot.size):
-        m += by_slot[slot]
-    n = reference_up_to[-1]
+) -> tuple[float, int]:
+    """Mark the slots inside which a difference may exceed the largest one known.
+
+    Parameters
+    ----------
+    by_slot
+        Live counts; ``m`` in all.
+    reference_up_to, uncertain
+        Of the reference: see `driftwatch.core.two_samples.KeptNumbers`.
+    largest
+        A difference that is known already.
+    wanted
+        Takes the marks.
+
+    Returns
+    -------
+    tuple
+        The largest difference at the ends of slots and so far, and the number of live values in the marked ones.
+    """
+    of_live, of_reference = 1.0 / m, 1.0 / reference_up_to[-1]
     up_to, before, n_inside = np.int64(0), 0.0, np.int64(0)
     for slot in range(by_slot.size):
-        up_to += by_slot[slot]
-        end = up_to / m - reference_up_to[slot] / n
+        here = by_slot[slot]
+        up_to += here
+        end = up_to * of_live - reference_up_to[slot] * of_reference
+        largest = max(largest, abs(end))
         # Inside, it stays between what it is before plus all live rows, and at the end minus them.
-        share = by_slot[slot] / m
-        is_wanted = uncertain[slot] > 0 and by_slot[slot] > 0 and max(before + share, share - end) > largest
+        share = here * of_live
+        is_wanted = (uncertain[slot] > 0) & (here > 0) & (max(before + share, share - end) > largest)
         wanted[slot] = is_wanted
-        if is_wanted:
-            n_inside += by_slot[slot]
+        n_inside += here if is_wanted else 0
         before = end
-    return int(n_inside)
+    return largest, int(n_inside)
 
 
 @_compiled(types.void, _f8_read, types.float64, types.float64, _u1_read, _f8)
@@ -381,13 +395,14 @@ def values_in(values: Floats, middle: float, factor: float, wanted: NDArray[np.u
                 found += 1
 
 
-@_compiled(types.float64, _f8_read, _u1_read, _i8_read, _i8_read, _f8_read, types.float64)
+@_compiled(types.float64, _f8_read, _u1_read, _i8_read, _i8_read, _f8_read, types.int64, types.float64)
 def largest_inside(
     inside: Floats,
     wanted: NDArray[np.uint8],
     by_slot: Integers,
     reference_up_to: Integers,
     reference: Floats,
+    m: int,
     largest: float,
 ) -> float:
     """Merge the live values of the wanted slots with the reference's: ``largest``, or what exceeds it.
@@ -396,10 +411,9 @@ def largest_inside(
     ----------
     inside, reference
         Ascending.
+    m
+        How many live values there are in all.
     """
-    m = np.int64(0)
-    for slot in range(by_slot.size):
-        m += by_slot[slot]
     n = reference_up_to[-1]
     up_to, taken = np.int64(0), 0
     for slot in range(by_slot.size):

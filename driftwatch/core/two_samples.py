@@ -97,17 +97,18 @@ def exact_distance(
     """
     from driftwatch.core.kernels import largest_difference, largest_inside, looked_into, values_in
 
-    if len(kept.ascending) == 0 or not counts[:-2].any():
+    m = int(counts[:-2].sum())
+    if len(kept.ascending) == 0 or m == 0:
         return math.nan
-    largest = max(largest_difference(by_slot, kept.up_to_slot), largest_difference(counts[:-2], kept.up_to_cell))
     wanted = np.empty(len(by_slot), dtype=np.uint8)
-    inside = np.empty(looked_into(by_slot, kept.up_to_slot, kept.uncertain, largest, wanted))
-    if len(inside) == 0:
+    largest = largest_difference(counts[:-2], kept.up_to_cell, m)
+    largest, n_inside = looked_into(by_slot, kept.up_to_slot, kept.uncertain, m, largest, wanted)
+    if n_inside == 0:
         return float(largest)
-    slot_map = index_of(cells).slot_map
+    slot_map, inside = index_of(cells).slot_map, np.empty(n_inside)
     values_in(np.ascontiguousarray(live.values), slot_map.middle, slot_map.factor, wanted, inside)
     inside.sort()
-    return float(largest_inside(inside, wanted, by_slot, kept.up_to_slot, kept.ascending, largest))
+    return float(largest_inside(inside, wanted, by_slot, kept.up_to_slot, kept.ascending, m, largest))
 
 
 def measured_exactly(

@@ -104,6 +104,7 @@ class _Reference(NamedTuple):
     ends: NDArray[np.intp]
     shares: NDArray[np.float64]
     wide: NDArray[np.bool_]
+    is_wide_anywhere: bool
 
 
 @lru_cache(maxsize=1024)
@@ -117,7 +118,8 @@ def _reference(baseline: ColumnBaseline) -> _Reference:
     before = np.maximum(after - 1, 0)
     ends = np.where(POINTS - below[before] < below[after] - POINTS, before, after)
     shares = np.concatenate([below[ends], 1.0 - below[ends]])
-    return _Reference(n, below, ends, shares, np.nextafter(edges[:-1], np.inf) < edges[1:])
+    wide = np.nextafter(edges[:-1], np.inf) < edges[1:]
+    return _Reference(n, below, ends, shares, wide, bool(wide.any()))
 
 
 def _score(reference: _Reference, below: NDArray[np.float64]) -> float:
@@ -150,7 +152,7 @@ def measure(baseline: ColumnBaseline, profile: ColumnProfile) -> Measurement:
 
 def _error_bound(reference: _Reference, below: NDArray[np.float64], score: float) -> float:
     """How much larger the difference can be inside a cell than at all cell ends."""
-    if not reference.wide.any():
+    if not reference.is_wide_anywhere:
         return 0.0
     above = below[1:-1] - reference.below[:-2]
     under = reference.below[1:-1] - below[:-2]
@@ -188,15 +190,19 @@ def bets(baseline: ColumnBaseline, profile: ColumnProfile, tolerance: float) -> 
     m = int(up_to[-1])
     if reference.n == 0 or m == 0:
         return np.zeros(0)
-    share = reference.shares + tolerance
     at_ends = up_to[reference.ends]
     rows = np.concatenate([at_ends, m - at_ends])
-    possible = share < 1.0
-    capped = np.where(possible, share, 0.5)[:, None]
-    logs = LOG_ODDS * rows[:, None] - m * np.log1p(capped * _ODDS_LESS_ONE)
-    values: NDArray[np.float64] = np.exp(np.minimum(logs, _LARGEST_LOG))
-    values[~possible] = 0.0
+    costs, possible = _at_points(baseline, tolerance)
+    values: NDArray[np.float64] = np.exp(np.minimum(LOG_ODDS * rows[:, None] - m * costs, _LARGEST_LOG))
+    values *= possible
     return values.ravel()
+
+
+@lru_cache(maxsize=1024)
+def _at_points(baseline: ColumnBaseline, tolerance: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """What each bet costs a row, and 1 where a share can be beyond the tolerance, else 0."""
+    share = (_reference(baseline).shares + tolerance)[:, None]
+    return np.log1p(np.where(share < 1.0, share, 0.5) * _ODDS_LESS_ONE), (share < 1.0).astype(np.float64)
 
 
 KS = Statistic(

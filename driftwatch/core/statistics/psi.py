@@ -30,6 +30,7 @@ Validation 14(4). doi:10.21314/JRMV.2020.227
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -74,13 +75,22 @@ def psi(reference_counts: NDArray[np.int64], live_counts: NDArray[np.int64]) -> 
     >>> round(psi(np.array([248, 247, 260, 245]), np.array([13, 43, 63, 81])), 7)
     0.3404592
     """
-    n, m = int(reference_counts.sum()), int(live_counts.sum())
+    return _index(_bins_of(reference_counts), live_counts.tolist())
+
+
+def _index(reference: _Reference, live: Sequence[int]) -> float:
+    """The index, by Python's own numbers: for a dozen bins an array costs more than it saves."""
+    n, m = reference.n, sum(live)
     if n == 0 or m == 0:
         return math.nan
-    p = np.maximum(reference_counts, 0.5) / n
-    q = np.maximum(live_counts, 0.5) / m
-    q[(reference_counts == 0) & (live_counts == 0)] = 0.5 / n
-    return float(np.dot(q - p, np.log(q / p)))
+    terms = [
+        ((rows or 0.5) / m - share) * (math.log((rows or 0.5) / m) - logarithm)
+        for rows, known, share, logarithm in zip(
+            live, reference.rows, reference.half_shares, reference.logarithms, strict=True
+        )
+        if rows or known
+    ]
+    return math.fsum(terms)
 
 
 def _bins(baseline: ColumnBaseline, counts: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -92,22 +102,32 @@ class _Reference(NamedTuple):
     """What follows from the reference alone: worked out once a baseline."""
 
     n: int
-    counts: NDArray[np.int64]
+    rows: list[int]
+    half_shares: list[float]
+    """Shares of the bins; one that is empty counts as half a row."""
+    logarithms: list[float]
+    """Of these."""
     shares: NDArray[np.float64]
+    """Smoothed: what the tests of an index within the tolerance assume."""
+
+
+def _bins_of(counts: NDArray[np.int64]) -> _Reference:
+    n = int(counts.sum())
+    shares = (np.maximum(counts, 0.5) / max(n, 1)).tolist()
+    return _Reference(n, counts.tolist(), shares, [math.log(share) for share in shares], smoothed_shares(counts))
 
 
 @lru_cache(maxsize=1024)
 def _reference(baseline: ColumnBaseline) -> _Reference:
-    counts = _bins(baseline, baseline.counts)
-    return _Reference(int(counts.sum()), counts, smoothed_shares(counts))
+    return _bins_of(_bins(baseline, baseline.counts))
 
 
 def measure(baseline: ColumnBaseline, profile: ColumnProfile) -> Measurement:
     """The index over the baseline's bins; its p-value is that of no difference at all, in the limit of many rows."""
-    reference, live = _reference(baseline), _bins(baseline, profile.counts)
-    n, m = reference.n, int(live.sum())
-    score = psi(reference.counts, live)
-    degrees = int(np.count_nonzero(reference.counts + live)) - 1
+    reference, live = _reference(baseline), _bins(baseline, profile.counts).tolist()
+    n, m = reference.n, sum(live)
+    score = _index(reference, live)
+    degrees = sum(1 for one, other in zip(reference.rows, live, strict=True) if one or other) - 1
     p_value = None
     if n and m and degrees > 0:
         p_value = float(chdtrc(degrees, score * n * m / (n + m)))
@@ -120,13 +140,13 @@ def measure(baseline: ColumnBaseline, profile: ColumnProfile) -> Measurement:
 def sampling_error(baseline: ColumnBaseline, doubt: float) -> float:
     """The index that the reference may have against the truth: ``n * PSI`` is nearly chi-square."""
     reference = _reference(baseline)
-    return float(chdtri(len(reference.counts) - 1, doubt)) / reference.n if reference.n else math.inf
+    return float(chdtri(len(reference.rows) - 1, doubt)) / reference.n if reference.n else math.inf
 
 
 def exceedance(baseline: ColumnBaseline, profile: ColumnProfile, tolerance: float) -> float:
     """The p-value of "the true index is at most the tolerance"; see the module's text."""
     reference, live = _reference(baseline), _bins(baseline, profile.counts)
-    if reference.n == 0 or not psi(reference.counts, live) > tolerance:
+    if reference.n == 0 or not _index(reference, live.tolist()) > tolerance:
         return 1.0
     return p_value_outside(reference.shares, live, kl_to_hellinger_ball, math.sqrt(tolerance))
 
@@ -142,16 +162,21 @@ def bets(baseline: ColumnBaseline, profile: ColumnProfile, tolerance: float) -> 
     n = int(profile.counts.sum())
     if _reference(baseline).n == 0 or n == 0:
         return np.zeros(0)
-    rows = profile.counts[-_RARE_CELLS:, None]
-    shares = _largest_shares(baseline, tolerance)[:, None]
-    logs = LOG_ODDS * rows - n * np.log1p(shares * np.expm1(LOG_ODDS))
-    values = np.exp(np.minimum(logs, _LARGEST_LOG))
-    values[shares[:, 0] >= 1.0] = 0.0
-    whole = calibrated(exceedance(baseline, profile, tolerance))
-    return np.concatenate([np.full(values.size, whole), values.ravel()])
+    costs, possible = _rare_cells(baseline, tolerance)
+    values = np.exp(np.minimum(LOG_ODDS * profile.counts[-_RARE_CELLS:, None] - n * costs, _LARGEST_LOG))
+    values *= possible
+    result = np.full(2 * values.size, calibrated(exceedance(baseline, profile, tolerance)))
+    result[values.size :] = values.ravel()
+    return result
 
 
 @lru_cache(maxsize=1024)
+def _rare_cells(baseline: ColumnBaseline, tolerance: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """What each bet on a rare cell costs a row, and 1 where its share can be beyond the tolerance, else 0."""
+    shares = _largest_shares(baseline, tolerance)[:, None]
+    return np.log1p(shares * np.expm1(LOG_ODDS)), (shares < 1.0).astype(np.float64)
+
+
 def _largest_shares(baseline: ColumnBaseline, tolerance: float) -> NDArray[np.float64]:
     """The largest share that each rare cell can have within the tolerance."""
     p = _reference(baseline).shares[-_RARE_CELLS:]
