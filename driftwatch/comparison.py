@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
+from collections import Counter
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +32,12 @@ if TYPE_CHECKING:
     import pandas
 
 DEFAULT_BUDGET = "1 per 1000 windows"
+
+MANY_ROWS = 50_000
+"""With fewer rows, threads cost more than they save."""
+
+_MOST_WORKERS = 4
+"""Each needs memory for a column."""
 
 
 class Report(core.Report):
@@ -90,15 +99,16 @@ def compare(
     Returns
     -------
     Report
-        ``status``, ``findings``, ``verdicts``, ``to_frame()``, ``to_json()``. A column of ``live`` that cannot be
-        read as the baseline's kind has a finding of status ``error`` that says why; the others are compared.
+        ``status``, ``findings``, ``verdicts``, ``to_frame()``, ``to_json()``. A feature that
+        ``live`` lacks, and a column that cannot be read as the baseline's kind or has another length than the others,
+        has a finding of status ``error`` that says why; the others are compared.
 
     Raises
     ------
     ReferenceDataError
         If no baseline can be fitted from ``reference``.
     EventError
-        If ``live`` lacks a feature, or its columns differ in length.
+        If ``live`` is no frame and no mapping of columns.
     SettingError
         If the budget cannot be read, or is in time.
     TypeError
@@ -162,14 +172,23 @@ def _counted(baseline: Baseline, live: Any, kept: _Kept) -> core.Live:
     """The live rows as counts, each column by itself; a row without a label counts for everything but labels."""
     schema = baseline.schema
     given = columns_of(live)
-    for column in schema.columns:
-        if column.role is ColumnRole.FEATURE and column.name not in given:
-            raise missing_column(column.name, [str(name) for name in given], EventError)
-    columns = [column for column in schema.columns if column.name in given]
-    n_rows = _common_length({column.name: given[column.name] for column in columns})
+    n_rows = _common_length({column.name: given[column.name] for column in schema.columns if column.name in given})
+    known = [str(name) for name in given]
 
-    # One after another: steps of a few microseconds hand the interpreter's lock over so often that threads lose time.
-    found = {column.name: _counted_column(baseline, column, given[column.name], kept) for column in columns}
+    def counted(column: Column) -> _LiveColumn:
+        fitted = baseline.columns[column.name]
+        if column.name not in given:
+            unread = str(missing_column(column.name, known, EventError))
+        elif len(given[column.name]) != n_rows:
+            unread = f"it has {len(given[column.name]):,} values where other columns have {n_rows:,}."
+        else:
+            return _counted_column(baseline, column, given[column.name], kept)
+        return _LiveColumn(ColumnProfile.empty(fitted), unread=unread)
+
+    columns = [column for column in schema.columns if column.name in given or column.role is ColumnRole.FEATURE]
+    workers = min(_processors(), _MOST_WORKERS) if n_rows >= MANY_ROWS else 1
+    with ThreadPoolExecutor(workers) as pool:
+        found = dict(zip((column.name for column in columns), pool.map(counted, columns), strict=True))
     profiles = {
         name: found[name].profile if name in found else ColumnProfile.empty(column)
         for name, column in baseline.columns.items()
@@ -202,17 +221,14 @@ def _counted_column(baseline: Baseline, column: Column, data: Any, kept: _Kept) 
 
 
 def _common_length(columns: Mapping[str, Any]) -> int:
-    n_rows = 0
-    for position, (name, values) in enumerate(columns.items()):
-        if position == 0:
-            n_rows = len(values)
-        elif len(values) != n_rows:
-            raise EventError(
-                f"it has {len(values):,} values where other columns have {n_rows:,}.",
-                field=name,
-                remedy="Give columns of equal length.",
-            )
-    return n_rows
+    """The length that most columns have: one that is cut short is a finding, not the end."""
+    lengths = Counter(len(values) for values in columns.values())
+    return lengths.most_common(1)[0][0] if lengths else 0
+
+
+def _processors() -> int:
+    """How many of them this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _performance(baseline: Baseline, found: Mapping[str, _LiveColumn]) -> PerformanceSums | None:

@@ -14,7 +14,7 @@ import pytest
 import driftwatch
 from driftwatch.core.baseline import Baseline
 from driftwatch.core.records import AlertKind, Status
-from driftwatch.errors import EventError, SettingError
+from driftwatch.errors import SettingError
 
 RNG = np.random.default_rng(13)
 
@@ -99,10 +99,13 @@ def test_too_few_rows_say_so():
     assert driftwatch.compare(BASELINE, frame(5)).status is Status.INSUFFICIENT_DATA
 
 
-def test_a_missing_feature_is_named():
-    with pytest.raises(EventError) as caught:
-        driftwatch.compare(BASELINE, frame(50).drop(columns="age"))
-    assert caught.value.field == "age"
+def test_a_missing_feature_is_an_error_that_names_it_and_the_others_are_compared():
+    report = driftwatch.compare(BASELINE, frame(50).drop(columns="age"))
+    missing = [finding for finding in report.findings if finding.column == "age"]
+    assert [finding.status for finding in missing] == [Status.ERROR]
+    assert missing[0].note.startswith("age: ")
+    assert {finding.column for finding in report.findings if finding.status is Status.OK}
+    assert report.status is Status.ERROR
 
 
 def test_a_budget_in_time_is_refused():
