@@ -5,7 +5,7 @@ The work: 20 numeric columns (normal, log-normal, exponential, whole numbers) an
 same distributions. KS of all numeric columns and chi-square of the others; driftwatch does PSI of all columns too, and
 judges what it found. Each tool is a process of its own, with its own environment. Tools take turns, so that a busy
 machine is busy for all of them; the ratio of a turn is the peer's seconds over driftwatch's in that turn, and what is
-printed is the median of these.
+printed is the median of these (a tool too slow for three turns: its median over driftwatch's).
 
     python -m benchmarks.compare_speed                        # everything
     python -m benchmarks.compare_speed --peers scipy nannyml --rows 100000 --turns 9
@@ -35,6 +35,7 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "driftw
 REFERENCE_ROWS = 1_000_000
 OURS = ("driftwatch", "driftwatch_profile", "driftwatch_psi")
 PEERS = ("scipy", "nannyml", "evidently", "evidently_psi", "whylogs", "alibi_detect", "frouros")
+FEWEST_TURNS = 3
 SHARED = {"evidently_psi": "evidently"}
 """Peers that run in another one's environment."""
 
@@ -148,6 +149,9 @@ def take_turns(workers: list[Worker], rows: int, turns: int, budget_seconds: flo
 
 
 def median_ratio(peer: Worker, own: Worker, rows: int) -> float:
+    """The median of the turns' ratios; a tool that had time for one or two turns is held against our median."""
+    if len(peer.seconds[rows]) < FEWEST_TURNS:
+        return statistics.median(peer.seconds[rows]) / statistics.median(own.seconds[rows])
     pairs = zip(peer.seconds[rows], own.seconds[rows], strict=False)
     return statistics.median(theirs / ours for theirs, ours in pairs)
 

@@ -251,6 +251,44 @@ class Baseline:
         )
         return fitted_baseline(reference, evaluation, options, keep_reference=keep_reference)
 
+    def partial_fit(self, more: Any, *, evaluation: Any = None) -> Baseline:
+        """Add reference rows: a new baseline with the same cells, so that profiles of both add up.
+
+        Fit the first with rows that are like all of them (a million will do), then add the rest in batches of any
+        size: order and grouping make no difference.
+
+        Parameters
+        ----------
+        more
+            Rows with the features that the baseline knows, in any form that `fit` takes. Values outside the range of
+            the first rows are counted in the end cells, names that those did not have as ``unseen``. A score,
+            prediction or label that is not there adds nothing to its column.
+        evaluation
+            More held-out rows, where the reference performance was measured on such. Where it was measured on the
+            reference, the new rows count for it.
+
+        Returns
+        -------
+        Baseline
+            ``natural`` stays that of the first rows, and a notice says so; with ``keep_reference=True`` the new
+            values are kept too.
+
+        Raises
+        ------
+        ReferenceDataError
+            If a feature is not there, or a column is not of its kind.
+
+        Examples
+        --------
+        >>> first = Baseline.fit({"x": [1.0, 2.0, 2.0, 3.0]})
+        >>> both = first.partial_fit({"x": [2.0, 7.0]})
+        >>> both.n_rows, both.layout == first.layout, both.columns["x"].moments.maximum
+        (6, True, 7.0)
+        """
+        from driftwatch.core.partial_fit import extended_baseline
+
+        return extended_baseline(self, more, evaluation)
+
     def to_json(self) -> str:
         """The baseline as a JSON document with a version and a checksum; it holds no rows."""
         from driftwatch.core.baseline_document import written_baseline
