@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -26,11 +26,30 @@ def _effect_of_psi(psi: float) -> float:
     return math.sqrt(math.expm1(min(max(psi, 0.0), 50.0)))
 
 
-_STANDS_IN = MappingProxyType({"chi_square": ("psi", _effect_of_psi)})
-"""Where a statistic's own natural variation is not known: another's, and its value in units of the first.
+_STANDS_IN: Mapping[str, tuple[str, Callable[[float], float]]] = MappingProxyType(
+    {
+        "chi_square": ("psi", _effect_of_psi),
+        "cramer_von_mises": ("ks", lambda ks: ks),
+        "g_test": ("psi", lambda psi: math.sqrt(2.0 * psi)),
+        "hellinger": ("psi", lambda psi: math.sqrt(psi / 8.0)),
+        "jensen_shannon": ("psi", lambda psi: math.sqrt(psi / (4.0 * math.log(2.0)))),
+        "kullback_leibler": ("psi", lambda psi: psi),
+        "total_variation": ("psi", lambda psi: math.sqrt(psi) / 2.0),
+    }
+)
+"""Where a statistic's own natural variation is not known: another's, and the most that the first can be then.
+
+PSI is the sum of both Kullback-Leibler divergences, each of them at least 0. It is at least eight times the square of
+Hellinger's distance, and four times the Jensen-Shannon divergence in nats (Lin 1991); half of it bounds the smaller
+divergence, and so the total variation by Pinsker's inequality. A root mean square is at most the largest value.
 
 For small changes PSI is the square of Cohen's w. Where rows gather in some of the cells, as on the days of a week,
 ``w**2`` is ``exp(KL) - 1``, and PSI is at least KL.
+
+References
+----------
+Lin, J. (1991). Divergence measures based on the Shannon entropy. IEEE Transactions on Information Theory 37(1).
+doi:10.1109/18.61115
 """
 
 
