@@ -15,7 +15,7 @@ RUN python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist 
 # A fifth of what the packages install is their own tests. The counting loops are compiled here, for any processor of
 # this kind: no container compiles at its start.
 RUN find /opt/driftwatch/lib -type d -name tests -prune -exec rm -rf {} + \
-    && NUMBA_CPU_NAME=generic /opt/driftwatch/bin/python -c "import driftwatch.core.kernels"
+    && NUMBA_CPU_NAME=generic /opt/driftwatch/bin/python -c "import driftwatch.core.two_sample_kernels"
 
 FROM python:3.12-slim-bookworm
 LABEL org.opencontainers.image.title="driftwatch" \

@@ -26,7 +26,7 @@ from driftwatch.core.records import ColumnRole, Measurement
 from driftwatch.core.schema import Column
 from driftwatch.core.table import Names, Numbers, Values
 from driftwatch.core.two_samples import KeptNumbers, measured_exactly
-from driftwatch.errors import EventError, InputError, ReferenceDataError
+from driftwatch.errors import EventError, ReferenceDataError
 
 if TYPE_CHECKING:
     import pandas
@@ -176,14 +176,12 @@ def _counted(baseline: Baseline, live: Any, kept: _Kept) -> core.Live:
     known = [str(name) for name in given]
 
     def counted(column: Column) -> _LiveColumn:
-        fitted = baseline.columns[column.name]
-        if column.name not in given:
-            unread = str(missing_column(column.name, known, EventError))
-        elif len(given[column.name]) != n_rows:
-            unread = f"it has {len(given[column.name]):,} values where other columns have {n_rows:,}."
-        else:
-            return _counted_column(baseline, column, given[column.name], kept)
-        return _LiveColumn(ColumnProfile.empty(fitted), unread=unread)
+        try:
+            if column.name not in given:
+                raise missing_column(column.name, known, EventError)
+            return _counted_column(baseline, column, given[column.name], n_rows, kept)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one column, the others are compared
+            return _LiveColumn(ColumnProfile.empty(baseline.columns[column.name]), unread=core.words_of(error))
 
     columns = [column for column in schema.columns if column.name in given or column.role is ColumnRole.FEATURE]
     workers = min(_processors(), _MOST_WORKERS) if n_rows >= MANY_ROWS else 1
@@ -201,12 +199,12 @@ def _counted(baseline: Baseline, live: Any, kept: _Kept) -> core.Live:
     )
 
 
-def _counted_column(baseline: Baseline, column: Column, data: Any, kept: _Kept) -> _LiveColumn:
+def _counted_column(baseline: Baseline, column: Column, data: Any, n_rows: int, kept: _Kept) -> _LiveColumn:
     fitted = baseline.columns[column.name]
-    try:
-        values = converted(raw_column(data, column.name, EventError), column, EventError)
-    except (InputError, TypeError, ValueError, ArithmeticError) as error:
-        return _LiveColumn(ColumnProfile.empty(fitted), unread=str(error) or type(error).__name__)
+    values = converted(raw_column(data, column.name, EventError), column, EventError)
+    if len(values) != n_rows:
+        problem = f"it has {len(values):,} values where other columns have {n_rows:,}."
+        raise EventError(problem, field=column.name, remedy="Give columns of equal length.")
     aside = values if column.role in (ColumnRole.LABEL, ColumnRole.PREDICTION) else None
     if column.role is ColumnRole.LABEL:
         values = values.take(values.codes >= 0 if isinstance(values, Names) else np.isfinite(values.values))
@@ -222,8 +220,15 @@ def _counted_column(baseline: Baseline, column: Column, data: Any, kept: _Kept) 
 
 def _common_length(columns: Mapping[str, Any]) -> int:
     """The length that most columns have: one that is cut short is a finding, not the end."""
-    lengths = Counter(len(values) for values in columns.values())
+    lengths = Counter(length for length in map(_length, columns.values()) if length is not None)
     return lengths.most_common(1)[0][0] if lengths else 0
+
+
+def _length(values: Any) -> int | None:
+    try:
+        return len(values)
+    except TypeError:
+        return None
 
 
 def _processors() -> int:

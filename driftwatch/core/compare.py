@@ -6,8 +6,8 @@ With a single window a budget of one false alarm in ``A`` windows is a test at l
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from driftwatch.core.baseline import Baseline
 from driftwatch.core.conclusion import worst
@@ -16,6 +16,7 @@ from driftwatch.core.judge import KIND_OF_ROLE, JudgePolicy, Measured, judge_inp
 from driftwatch.core.performance import PerformanceSums
 from driftwatch.core.profile import Profile
 from driftwatch.core.records import Change, Direction, Finding, Status, Threshold, ThresholdOrigin, Verdict
+from driftwatch.errors import DriftwatchError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +33,10 @@ class Report:
         One a column and statistic, and one of the model's quality where labels were given.
     verdicts
         One a kind of alert that could be judged.
+    baseline, profile
+        What was compared, as counts: figures are drawn from them. None in a report that has none to draw.
+    run_length
+        One false alarm in so many windows was asked for; ``nan`` where nobody said.
     """
 
     model: str
@@ -40,6 +45,9 @@ class Report:
     n_live: int
     findings: tuple[Finding, ...]
     verdicts: tuple[Verdict, ...]
+    baseline: Baseline | None = field(default=None, repr=False, compare=False)
+    profile: Profile | None = field(default=None, repr=False, compare=False)
+    run_length: float = math.nan
 
     @property
     def status(self) -> Status:
@@ -121,20 +129,60 @@ def compared(baseline: Baseline, live: Live, policy: JudgePolicy) -> Report:
     SettingError
         If the budget is in time.
     """
-    profile = live.profile
-    judged = judge_inputs(baseline, profile, EvidenceMemory(), policy, None, measured=live.measured)
-    findings, verdicts = judged.findings, judged.verdicts
-    if live.sums is not None:
-        labelled = judge_labels(baseline, profile, live.sums, judged.memory, policy, None, measured=live.measured)
-        findings, verdicts = findings + labelled.findings, verdicts + labelled.verdicts
+    try:
+        findings, verdicts = _judged(baseline, live, policy)
+        unread = live.unread
+    except DriftwatchError:
+        raise
+    except Exception:
+        broken = _broken(baseline, live, policy)
+        if not broken:
+            raise
+        unread = {**broken, **live.unread}
+        sound = [column.name for column in baseline.schema.columns if column.name not in broken]
+        findings, verdicts = _judged(_only(baseline, sound), live, policy)
     return Report(
         model=baseline.model,
         model_version=baseline.model_version,
         n_reference=baseline.n_rows,
-        n_live=profile.n_rows,
-        findings=_with_errors(findings, baseline, live.unread),
+        n_live=live.profile.n_rows,
+        findings=_with_errors(findings, baseline, unread),
         verdicts=verdicts,
+        baseline=baseline,
+        profile=live.profile,
+        run_length=policy.budget.run_length(None),
     )
+
+
+def words_of(error: Exception) -> str:
+    """What went wrong, for a finding: an error that was raised on purpose speaks for itself."""
+    return str(error) if isinstance(error, DriftwatchError) else f"{type(error).__name__}: {error}".removesuffix(": ")
+
+
+def _judged(baseline: Baseline, live: Live, policy: JudgePolicy) -> tuple[tuple[Finding, ...], tuple[Verdict, ...]]:
+    judged = judge_inputs(baseline, live.profile, EvidenceMemory(), policy, None, measured=live.measured)
+    if live.sums is None:
+        return judged.findings, judged.verdicts
+    labelled = judge_labels(baseline, live.profile, live.sums, judged.memory, policy, None, measured=live.measured)
+    return judged.findings + labelled.findings, judged.verdicts + labelled.verdicts
+
+
+def _broken(baseline: Baseline, live: Live, policy: JudgePolicy) -> dict[str, str]:
+    """The columns that cannot be judged even by themselves, and why."""
+    broken = {}
+    for name in baseline.columns:
+        try:
+            _judged(_only(baseline, [name]), live, policy)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one column, the others are compared
+            broken[name] = f"{name}: it cannot be measured ({words_of(error)})."
+    return broken
+
+
+def _only(baseline: Baseline, names: Sequence[str]) -> Baseline:
+    """A baseline of some of the columns."""
+    columns = tuple(column for column in baseline.schema.columns if column.name in names)
+    schema = replace(baseline.schema, columns=columns)
+    return replace(baseline, schema=schema, columns={name: baseline.columns[name] for name in names})
 
 
 def _with_errors(findings: tuple[Finding, ...], baseline: Baseline, unread: Mapping[str, str]) -> tuple[Finding, ...]:

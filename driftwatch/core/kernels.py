@@ -1,4 +1,4 @@
-"""The loops over values that all counting rests on, compiled: the only file that numba reads.
+"""The loops over values that all counting rests on, compiled: what every value goes through.
 
 Importing it takes a second, so it is imported where the first value is counted. The machine code is kept beside this
 file (or in the user's cache folder), so that only the first import ever compiles; `driftwatch.core.kernel_cache` is for
@@ -44,12 +44,12 @@ from driftwatch.core.sums import (
 )
 
 _HALF = SLOTS // 2 - 1
-_BLOCK = 2_048
+BLOCK = 2_048
 _ROUNDER_BITS = int(np.float64(ROUNDER).view(np.int64))
 _SQUARES_ROUNDER_BITS = int(np.float64(SQUARES_ROUNDER).view(np.int64))
 _FINE_ROUNDER_BITS = int(np.float64(FINE_ROUNDER).view(np.int64))
 _FINE_SQUARES_ROUNDER_BITS = int(np.float64(FINE_SQUARES_ROUNDER).view(np.int64))
-_LARGEST = float(np.finfo(np.float64).max)
+LARGEST = float(np.finfo(np.float64).max)
 _LARGEST_DEVIATION = 2.0**500
 _WITHOUT_SIGN = 0x7FFFFFFFFFFFFFFF
 _LOW_32 = 0xFFFFFFFF
@@ -60,24 +60,19 @@ F = TypeVar("F", bound=Callable[..., Any])
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-_f8 = types.Array(types.float64, 1, "C")
 _f8_read = types.Array(types.float64, 1, "C", readonly=True)
 _i8 = types.Array(types.int64, 1, "C")
-_i8_read = types.Array(types.int64, 1, "C", readonly=True)
 _i4 = types.Array(types.int32, 1, "C")
 _i4_read = types.Array(types.int32, 1, "C", readonly=True)
 _u4_read = types.Array(types.uint32, 1, "C", readonly=True)
 _u2_read = types.Array(types.uint16, 1, "C", readonly=True)
-_u1 = types.Array(types.uint8, 1, "C")
-_u1_read = types.Array(types.uint8, 1, "C", readonly=True)
-_pair = cast(Any, types).Tuple((types.float64, types.int64))
 _INDEX = (types.float64, types.float64, _u2_read, _i4_read, _f8_read, _f8_read, _f8_read, types.int64)
 
 
-def _compiled(result: Any, *arguments: Any) -> Callable[[F], F]:
+def compiled(result: Any, *arguments: Any) -> Callable[[F], F]:
     """Compile for these types alone, so that no call ever waits for a compiler; other threads run meanwhile."""
 
-    def compiled(function: F) -> F:
+    def of_function(function: F) -> F:
         signature = result(*arguments)
         try:
             return cast(F, njit(signature, cache=True, nogil=True, error_model="numpy")(function))
@@ -85,11 +80,12 @@ def _compiled(result: Any, *arguments: Any) -> Callable[[F], F]:
             # There is no folder to keep the machine code in: it is made again in each process.
             return cast(F, njit(signature, nogil=True, error_model="numpy")(function))
 
-    return compiled
+    return of_function
 
 
-@_compiled(types.void, _f8_read, types.float64, types.float64, _i4)
-def _slots_of_block(block: Floats, middle: float, factor: float, slots: NDArray[np.int32]) -> None:
+@compiled(types.void, _f8_read, types.float64, types.float64, _i4)
+def slots_of_block(block: Floats, middle: float, factor: float, slots: NDArray[np.int32]) -> None:
+    """Write each value's slot: see `driftwatch.core.slots`."""
     for i in range(block.size):
         y = (block[i] - middle) * factor
         t = _HALF / (1.0 + abs(y))
@@ -98,22 +94,22 @@ def _slots_of_block(block: Floats, middle: float, factor: float, slots: NDArray[
         slots[i] = k if y < 0.0 else np.int32(SLOTS) - k
 
 
-@_compiled(types.void, _f8_read, types.float64, types.float64, _i4)
+@compiled(types.void, _f8_read, types.float64, types.float64, _i4)
 def slots_of(values: Floats, middle: float, factor: float, slots: NDArray[np.int32]) -> None:
     """Each value's slot, from 0 to ``SLOTS``, ascending with the values; ``nan`` gives ``SLOTS``."""
-    for start in range(0, values.size, _BLOCK):
-        block = values[start : start + _BLOCK]
-        _slots_of_block(block, middle, factor, slots[start : start + _BLOCK])
+    for start in range(0, values.size, BLOCK):
+        block = values[start : start + BLOCK]
+        slots_of_block(block, middle, factor, slots[start : start + BLOCK])
 
 
-@_compiled(types.uint64, types.uint64, types.float64, _i4_read, _f8_read, _f8_read, _f8_read, types.uint64)
+@compiled(types.uint64, types.uint64, types.float64, _i4_read, _f8_read, _f8_read, _f8_read, types.uint64)
 def _decided(
     cut: Any, value: float, low: NDArray[np.int32], first: Floats, second: Floats, edges: Floats, n_deep: Any
 ) -> Any:
     """The cell of a value in a slot that edges cut."""
     if cut >= n_deep:
         return np.uint64(low[cut]) + np.uint64(value > first[cut]) + np.uint64(value > second[cut])
-    if not abs(value) <= _LARGEST:
+    if not abs(value) <= LARGEST:
         # Missing, then not finite, follow the last cell.
         return np.uint64(edges.size + 1) if np.isnan(value) else np.uint64(edges.size + 2)
     lower, upper = 0, edges.size
@@ -126,7 +122,7 @@ def _decided(
     return np.uint64(lower)
 
 
-@_compiled(types.void, _f8_read, *_INDEX, _i4)
+@compiled(types.void, _f8_read, *_INDEX, _i4)
 def codes_of(
     values: Floats,
     middle: float,
@@ -140,11 +136,11 @@ def codes_of(
     codes: NDArray[np.int32],
 ) -> None:
     """Each value's cell; missing and non-finite values follow the last one."""
-    slots = np.empty(_BLOCK, dtype=np.int32)
+    slots = np.empty(BLOCK, dtype=np.int32)
     n_whole, deep = np.uint64(edges.size + 3), np.uint64(n_deep)
-    for start in range(0, values.size, _BLOCK):
-        block = values[start : start + _BLOCK]
-        _slots_of_block(block, middle, factor, slots)
+    for start in range(0, values.size, BLOCK):
+        block = values[start : start + BLOCK]
+        slots_of_block(block, middle, factor, slots)
         for i in range(block.size):
             cell: Any = np.uint64(cells[np.uint32(slots[i])])
             if cell >= n_whole:
@@ -152,7 +148,7 @@ def codes_of(
             codes[start + i] = cell
 
 
-@_compiled(types.void, types.float64, _i8)
+@compiled(types.void, types.float64, _i8)
 def _add_exactly(value: float, limbs: Integers) -> None:
     """Add a finite number to a sum in digits of 32 bits, the first in units of ``2**-1074``."""
     bits: Any = np.float64(value).view(np.int64)
@@ -170,14 +166,14 @@ def _add_exactly(value: float, limbs: Integers) -> None:
     limbs[at + 2] += sign * (upper >> 32)
 
 
-@_compiled(types.void, _f8_read, types.float64, _i8)
+@compiled(types.void, _f8_read, types.float64, _i8)
 def add_exactly(values: Floats, largest: float, limbs: Integers) -> None:
     """Add finite numbers to a sum in digits of 32 bits; beyond ``largest`` they count as that."""
     for i in range(values.size):
         _add_exactly(min(max(values[i], -largest), largest), limbs)
 
 
-@_compiled(types.void, _f8_read, types.float64, types.float64, types.float64, _i8)
+@compiled(types.void, _f8_read, types.float64, types.float64, types.float64, _i8)
 def _add_up(block: Floats, centre: float, inverse: float, limit: float, sums: Integers) -> None:
     total, squares, fine, fine_squares = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
     n_near, n_finite = np.int64(0), np.int64(0)
@@ -204,7 +200,7 @@ def _add_up(block: Floats, centre: float, inverse: float, limit: float, sums: In
     sums[FINE_SQUARES_LOW] += fine_squares & _LOW_PART
     lowest, highest = np.int64(NO_KEY), np.int64(-NO_KEY)
     for i in range(block.size):
-        is_finite = abs(block[i]) <= _LARGEST
+        is_finite = abs(block[i]) <= LARGEST
         n_finite += np.int64(is_finite)
         # As whole numbers floats keep their order, once those below zero are turned around; 0.0 is added to -0.0.
         bits = np.float64(block[i] + 0.0).view(np.int64)
@@ -219,22 +215,22 @@ def _add_up(block: Floats, centre: float, inverse: float, limit: float, sums: In
     far, far_squares = sums[FAR_SUM:FAR_SQUARES], sums[FAR_SQUARES:N_SUMS]
     for i in range(block.size):
         deviation = (block[i] - centre) * inverse
-        if not abs(deviation) <= limit and abs(block[i]) <= _LARGEST:
+        if not abs(deviation) <= limit and abs(block[i]) <= LARGEST:
             deviation = min(max(deviation, -_LARGEST_DEVIATION), _LARGEST_DEVIATION)
             sums[N_FAR] += 1
             _add_exactly(deviation, far)
             _add_exactly(deviation * deviation, far_squares)
 
 
-@_compiled(types.void, _f8_read, types.float64, types.float64, types.float64, _i8)
+@compiled(types.void, _f8_read, types.float64, types.float64, types.float64, _i8)
 def added_up(values: Floats, centre: float, inverse: float, limit: float, sums: Integers) -> None:
     """Add the moments of all finite values to ``sums`` (length ``N_SUMS``)."""
-    for start in range(0, values.size, _BLOCK):
-        block = values[start : start + _BLOCK]
+    for start in range(0, values.size, BLOCK):
+        block = values[start : start + BLOCK]
         _add_up(block, centre, inverse, limit, sums)
 
 
-@_compiled(types.void, _f8_read, _u4_read, _u2_read, _i4_read, _f8_read, _f8_read, _f8_read, types.int64, _i8, _i8)
+@compiled(types.void, _f8_read, _u4_read, _u2_read, _i4_read, _f8_read, _f8_read, _f8_read, types.int64, _i8, _i8)
 def _count(
     block: Floats,
     slots: NDArray[np.uint32],
@@ -265,7 +261,7 @@ def _count(
         evens[last] += 1
 
 
-@_compiled(types.void, _f8_read, *_INDEX, types.float64, types.float64, types.float64, _i8, _i8, _i8)
+@compiled(types.void, _f8_read, *_INDEX, types.float64, types.float64, types.float64, _i8, _i8, _i8)
 def profiled(
     values: Floats,
     middle: float,
@@ -300,11 +296,11 @@ def profiled(
     by_slot
         Takes the counts of finite values over slots; of length 0 where they are not wanted.
     """
-    slots = np.empty(_BLOCK, dtype=np.int32)
+    slots = np.empty(BLOCK, dtype=np.int32)
     evens, odds = np.zeros(counts.size, dtype=np.int64), np.zeros(counts.size, dtype=np.int64)
-    for start in range(0, values.size, _BLOCK):
-        block = values[start : start + _BLOCK]
-        _slots_of_block(block, middle, factor, slots)
+    for start in range(0, values.size, BLOCK):
+        block = values[start : start + BLOCK]
+        slots_of_block(block, middle, factor, slots)
         _count(block, slots.view(np.uint32), cells, low, first, second, edges, n_deep, evens, odds)
         if by_slot.size > 0:
             for i in range(block.size):
@@ -315,122 +311,5 @@ def profiled(
         counts[cell] = evens[cell] + odds[cell]
     if by_slot.size > 0 and counts[-2] + counts[-1] > 0:
         for i in range(values.size):
-            if not abs(values[i]) <= _LARGEST:
+            if not abs(values[i]) <= LARGEST:
                 by_slot[0 if values[i] < 0.0 else SLOTS] -= 1
-
-
-@_compiled(types.float64, _i8_read, _i8_read, types.int64)
-def largest_difference(live: Integers, reference_up_to: Integers, m: int) -> float:
-    """The largest difference between two distribution functions, at the ends of the same cells.
-
-    Parameters
-    ----------
-    live
-        Counts; ``m`` in all.
-    reference_up_to
-        Cumulated counts.
-    """
-    of_live, of_reference = 1.0 / m, 1.0 / reference_up_to[-1]
-    largest, up_to = 0.0, np.int64(0)
-    for i in range(live.size):
-        up_to += live[i]
-        largest = max(largest, abs(up_to * of_live - reference_up_to[i] * of_reference))
-    return largest
-
-
-@_compiled(_pair, _i8_read, _i8_read, _u1_read, types.int64, types.float64, _u1)
-def looked_into(
-    by_slot: Integers,
-    reference_up_to: Integers,
-    uncertain: NDArray[np.uint8],
-    m: int,
-    largest: float,
-    wanted: NDArray[np.uint8],
-) -> tuple[float, int]:
-    """Mark the slots inside which a difference may exceed the largest one known.
-
-    Parameters
-    ----------
-    by_slot
-        Live counts; ``m`` in all.
-    reference_up_to, uncertain
-        Of the reference: see `driftwatch.core.two_samples.KeptNumbers`.
-    largest
-        A difference that is known already.
-    wanted
-        Takes the marks.
-
-    Returns
-    -------
-    tuple
-        The largest difference at the ends of slots and so far, and the number of live values in the marked ones.
-    """
-    of_live, of_reference = 1.0 / m, 1.0 / reference_up_to[-1]
-    up_to, before, n_inside = np.int64(0), 0.0, np.int64(0)
-    for slot in range(by_slot.size):
-        here = by_slot[slot]
-        up_to += here
-        end = up_to * of_live - reference_up_to[slot] * of_reference
-        largest = max(largest, abs(end))
-        # Inside, it stays between what it is before plus all live rows, and at the end minus them.
-        share = here * of_live
-        is_wanted = (uncertain[slot] > 0) & (here > 0) & (max(before + share, share - end) > largest)
-        wanted[slot] = is_wanted
-        n_inside += here if is_wanted else 0
-        before = end
-    return largest, int(n_inside)
-
-
-@_compiled(types.void, _f8_read, types.float64, types.float64, _u1_read, _f8)
-def values_in(values: Floats, middle: float, factor: float, wanted: NDArray[np.uint8], inside: Floats) -> None:
-    """Copy the finite values of the wanted slots."""
-    slots = np.empty(_BLOCK, dtype=np.int32)
-    found = 0
-    for start in range(0, values.size, _BLOCK):
-        block = values[start : start + _BLOCK]
-        _slots_of_block(block, middle, factor, slots)
-        for i in range(block.size):
-            if wanted[np.uint32(slots[i])] > 0 and abs(block[i]) <= _LARGEST:
-                inside[found] = block[i]
-                found += 1
-
-
-@_compiled(types.float64, _f8_read, _u1_read, _i8_read, _i8_read, _f8_read, types.int64, types.float64)
-def largest_inside(
-    inside: Floats,
-    wanted: NDArray[np.uint8],
-    by_slot: Integers,
-    reference_up_to: Integers,
-    reference: Floats,
-    m: int,
-    largest: float,
-) -> float:
-    """Merge the live values of the wanted slots with the reference's: ``largest``, or what exceeds it.
-
-    Parameters
-    ----------
-    inside, reference
-        Ascending.
-    m
-        How many live values there are in all.
-    """
-    n = reference_up_to[-1]
-    up_to, taken = np.int64(0), 0
-    for slot in range(by_slot.size):
-        if wanted[slot] > 0:
-            at = reference_up_to[slot - 1] if slot > 0 else np.int64(0)
-            end, last = reference_up_to[slot], taken + by_slot[slot]
-            live = up_to
-            while taken < last:
-                value = inside[taken]
-                while at < end and reference[at] < value:
-                    at += 1
-                largest = max(largest, at / n - live / m)
-                while taken < last and inside[taken] == value:
-                    taken += 1
-                    live += 1
-                while at < end and reference[at] == value:
-                    at += 1
-                largest = max(largest, live / m - at / n)
-        up_to += by_slot[slot]
-    return largest

@@ -95,7 +95,7 @@ def exact_distance(
     float
         What ``scipy.stats.ks_2samp`` calls its statistic; ``nan`` where one side has no finite value.
     """
-    from driftwatch.core.kernels import largest_difference, largest_inside, looked_into, values_in
+    from driftwatch.core.two_sample_kernels import largest_difference, largest_inside, looked_into, values_in
 
     m = int(counts[:-2].sum())
     if len(kept.ascending) == 0 or m == 0:
