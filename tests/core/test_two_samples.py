@@ -173,7 +173,7 @@ def test_a_column_of_another_length_is_an_error_and_the_others_are_compared():
     report = driftwatch.compare(Baseline.fit(REFERENCE), {**LIVE, "y": [1.0]})
     cut_short = [finding for finding in report.findings if finding.column == "y"]
     assert [finding.status for finding in cut_short] == [Status.ERROR]
-    assert cut_short[0].note == "it has 1 values where other columns have 15,000."
+    assert "it has 1 values where other columns have 15,000." in cut_short[0].note
     assert {finding.column for finding in report.findings} == {"x", "y", "c"}
 
 
