@@ -12,10 +12,8 @@ COPY pyproject.toml README.md LICENSE ./
 COPY driftwatch driftwatch
 RUN python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist . \
     && python -m pip --python /opt/driftwatch/bin/python install --quiet --no-deps dist/*.whl
-# A fifth of what the packages install is their own tests. The counting loops are compiled here, for any processor of
-# this kind: no container compiles at its start.
-RUN find /opt/driftwatch/lib -type d -name tests -prune -exec rm -rf {} + \
-    && NUMBA_CPU_NAME=generic /opt/driftwatch/bin/python -c "import driftwatch.core.two_sample_kernels"
+# A fifth of what the packages install is their own tests.
+RUN find /opt/driftwatch/lib -type d -name tests -prune -exec rm -rf {} +
 
 FROM python:3.12-slim-bookworm
 LABEL org.opencontainers.image.title="driftwatch" \
@@ -29,8 +27,6 @@ COPY --from=build /opt/driftwatch /opt/driftwatch
 ENV PATH=/opt/driftwatch/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
-    NUMBA_CPU_NAME=generic \
-    NUMBA_CACHE_LOCATOR_CLASSES=driftwatch.core.kernel_cache.ShippedCode \
     HOME=/data \
     TMPDIR=/data \
     DRIFTWATCH_DATA=/data \
