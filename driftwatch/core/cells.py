@@ -154,7 +154,7 @@ def cell_codes(cells: Cells, values: Values) -> NDArray[np.intp]:
         from driftwatch.core.kernels import codes_of
 
         codes = np.empty(len(values), dtype=np.int32)
-        codes_of(np.ascontiguousarray(values.values), *index_of(cells).parts, codes)
+        codes_of(np.ascontiguousarray(values.values), index_of(cells).parts, codes)
         return codes.astype(np.intp)
     if isinstance(cells, NamedCells) and isinstance(values, Names):
         return _cells_of_names(cells, values)[values.codes]
@@ -191,7 +191,7 @@ def _profiled(
 
     counts = np.empty(cells.n_counts, dtype=np.int64)
     by_slot = np.zeros(SLOTS + 1, dtype=np.int64) if with_slots else _NO_SUMS
-    profiled(np.ascontiguousarray(values.values), *index_of(cells).parts, *moments.steps, counts, sums, by_slot)
+    profiled(np.ascontiguousarray(values.values), index_of(cells).parts, moments.steps, counts, sums, by_slot)
     return counts, by_slot
 
 

@@ -1,8 +1,7 @@
 """The loops over values that all counting rests on, compiled: what every value goes through.
 
 Importing it takes a second, so it is imported where the first value is counted. The machine code is kept beside this
-file (or in the user's cache folder), so that only the first import ever compiles; `driftwatch.core.kernel_cache` is for
-images, where it is made when the image is.
+file (or in the user's cache folder), so that only the first import ever compiles.
 
 Every loop goes over blocks that stay in a core's first cache, and most are written so that the compiler does four
 values at once: no branches, selections instead. Nothing here allows the compiler to reorder floating-point operations:
@@ -28,6 +27,7 @@ from driftwatch.core.sums import (
     FINE_SQUARES_LOW,
     FINE_SQUARES_ROUNDER,
     HIGHEST,
+    LARGEST_DEVIATION,
     LOW_BITS,
     LOWEST,
     N_FAR,
@@ -41,6 +41,7 @@ from driftwatch.core.sums import (
     SQUARES_ROUNDER,
     SUM,
     SUM_LOW,
+    WITHOUT_SIGN,
 )
 
 _HALF = SLOTS // 2 - 1
@@ -50,8 +51,6 @@ _SQUARES_ROUNDER_BITS = int(np.float64(SQUARES_ROUNDER).view(np.int64))
 _FINE_ROUNDER_BITS = int(np.float64(FINE_ROUNDER).view(np.int64))
 _FINE_SQUARES_ROUNDER_BITS = int(np.float64(FINE_SQUARES_ROUNDER).view(np.int64))
 LARGEST = float(np.finfo(np.float64).max)
-_LARGEST_DEVIATION = 2.0**500
-_WITHOUT_SIGN = 0x7FFFFFFFFFFFFFFF
 _LOW_32 = 0xFFFFFFFF
 _FRACTION = (1 << 52) - 1
 _LOW_PART = (1 << LOW_BITS) - 1
@@ -59,6 +58,7 @@ _LOW_PART = (1 << LOW_BITS) - 1
 F = TypeVar("F", bound=Callable[..., Any])
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+Index = tuple[float, float, NDArray[np.uint16], NDArray[np.int32], Floats, Floats, Floats, int]
 
 _f8_read = types.Array(types.float64, 1, "C", readonly=True)
 _i8 = types.Array(types.int64, 1, "C")
@@ -66,7 +66,10 @@ _i4 = types.Array(types.int32, 1, "C")
 _i4_read = types.Array(types.int32, 1, "C", readonly=True)
 _u4_read = types.Array(types.uint32, 1, "C", readonly=True)
 _u2_read = types.Array(types.uint16, 1, "C", readonly=True)
-_INDEX = (types.float64, types.float64, _u2_read, _i4_read, _f8_read, _f8_read, _f8_read, types.int64)
+_index = cast(Any, types).Tuple(
+    (types.float64, types.float64, _u2_read, _i4_read, _f8_read, _f8_read, _f8_read, types.int64)
+)
+_steps = cast(Any, types).UniTuple(types.float64, 3)
 
 
 def compiled(result: Any, *arguments: Any) -> Callable[[F], F]:
@@ -102,15 +105,18 @@ def slots_of(values: Floats, middle: float, factor: float, slots: NDArray[np.int
         slots_of_block(block, middle, factor, slots[start : start + BLOCK])
 
 
-@compiled(types.uint64, types.uint64, types.float64, _i4_read, _f8_read, _f8_read, _f8_read, types.uint64)
-def _decided(
-    cut: Any, value: float, low: NDArray[np.int32], first: Floats, second: Floats, edges: Floats, n_deep: Any
-) -> Any:
-    """The cell of a value in a slot that edges cut."""
-    if cut >= n_deep:
+@compiled(types.uint64, types.uint32, types.float64, _index)
+def _cell_of(slot: Any, value: float, index: Index) -> Any:
+    """The cell of a value; missing and non-finite values follow the last one."""
+    _, _, cells, low, first, second, edges, n_deep = index
+    cell: Any = np.uint64(cells[slot])
+    n_whole = np.uint64(edges.size + 3)
+    if cell < n_whole:
+        return cell
+    cut = cell - n_whole
+    if cut >= np.uint64(n_deep):
         return np.uint64(low[cut]) + np.uint64(value > first[cut]) + np.uint64(value > second[cut])
     if not abs(value) <= LARGEST:
-        # Missing, then not finite, follow the last cell.
         return np.uint64(edges.size + 1) if np.isnan(value) else np.uint64(edges.size + 2)
     lower, upper = 0, edges.size
     while lower < upper:
@@ -122,30 +128,15 @@ def _decided(
     return np.uint64(lower)
 
 
-@compiled(types.void, _f8_read, *_INDEX, _i4)
-def codes_of(
-    values: Floats,
-    middle: float,
-    factor: float,
-    cells: NDArray[np.uint16],
-    low: NDArray[np.int32],
-    first: Floats,
-    second: Floats,
-    edges: Floats,
-    n_deep: int,
-    codes: NDArray[np.int32],
-) -> None:
+@compiled(types.void, _f8_read, _index, _i4)
+def codes_of(values: Floats, index: Index, codes: NDArray[np.int32]) -> None:
     """Each value's cell; missing and non-finite values follow the last one."""
     slots = np.empty(BLOCK, dtype=np.int32)
-    n_whole, deep = np.uint64(edges.size + 3), np.uint64(n_deep)
     for start in range(0, values.size, BLOCK):
         block = values[start : start + BLOCK]
-        slots_of_block(block, middle, factor, slots)
+        slots_of_block(block, index[0], index[1], slots)
         for i in range(block.size):
-            cell: Any = np.uint64(cells[np.uint32(slots[i])])
-            if cell >= n_whole:
-                cell = _decided(cell - n_whole, block[i], low, first, second, edges, deep)
-            codes[start + i] = cell
+            codes[start + i] = _cell_of(np.uint32(slots[i]), block[i], index)
 
 
 @compiled(types.void, types.float64, _i8)
@@ -173,8 +164,9 @@ def add_exactly(values: Floats, largest: float, limbs: Integers) -> None:
         _add_exactly(min(max(values[i], -largest), largest), limbs)
 
 
-@compiled(types.void, _f8_read, types.float64, types.float64, types.float64, _i8)
-def _add_up(block: Floats, centre: float, inverse: float, limit: float, sums: Integers) -> None:
+@compiled(types.void, _f8_read, _steps, _i8)
+def _add_up(block: Floats, steps: tuple[float, float, float], sums: Integers) -> None:
+    centre, inverse, limit = steps
     total, squares, fine, fine_squares = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
     n_near, n_finite = np.int64(0), np.int64(0)
     for i in range(block.size):
@@ -204,7 +196,7 @@ def _add_up(block: Floats, centre: float, inverse: float, limit: float, sums: In
         n_finite += np.int64(is_finite)
         # As whole numbers floats keep their order, once those below zero are turned around; 0.0 is added to -0.0.
         bits = np.float64(block[i] + 0.0).view(np.int64)
-        key = bits ^ ((bits >> 63) & _WITHOUT_SIGN)
+        key = bits ^ ((bits >> 63) & WITHOUT_SIGN)
         lowest = min(lowest, key if is_finite else np.int64(NO_KEY))
         highest = max(highest, key if is_finite else np.int64(-NO_KEY))
     sums[LOWEST] = min(sums[LOWEST], lowest)
@@ -216,65 +208,35 @@ def _add_up(block: Floats, centre: float, inverse: float, limit: float, sums: In
     for i in range(block.size):
         deviation = (block[i] - centre) * inverse
         if not abs(deviation) <= limit and abs(block[i]) <= LARGEST:
-            deviation = min(max(deviation, -_LARGEST_DEVIATION), _LARGEST_DEVIATION)
+            deviation = min(max(deviation, -LARGEST_DEVIATION), LARGEST_DEVIATION)
             sums[N_FAR] += 1
             _add_exactly(deviation, far)
             _add_exactly(deviation * deviation, far_squares)
 
 
-@compiled(types.void, _f8_read, types.float64, types.float64, types.float64, _i8)
-def added_up(values: Floats, centre: float, inverse: float, limit: float, sums: Integers) -> None:
+@compiled(types.void, _f8_read, _steps, _i8)
+def added_up(values: Floats, steps: tuple[float, float, float], sums: Integers) -> None:
     """Add the moments of all finite values to ``sums`` (length ``N_SUMS``)."""
     for start in range(0, values.size, BLOCK):
-        block = values[start : start + BLOCK]
-        _add_up(block, centre, inverse, limit, sums)
+        _add_up(values[start : start + BLOCK], steps, sums)
 
 
-@compiled(types.void, _f8_read, _u4_read, _u2_read, _i4_read, _f8_read, _f8_read, _f8_read, types.int64, _i8, _i8)
-def _count(
-    block: Floats,
-    slots: NDArray[np.uint32],
-    cells: NDArray[np.uint16],
-    low: NDArray[np.int32],
-    first: Floats,
-    second: Floats,
-    edges: Floats,
-    n_deep: int,
-    evens: Integers,
-    odds: Integers,
-) -> None:
+@compiled(types.void, _f8_read, _u4_read, _index, _i8, _i8)
+def _count(block: Floats, slots: NDArray[np.uint32], index: Index, evens: Integers, odds: Integers) -> None:
     """Count over cells; two counters each, in turns: adding to the one that was just added to would wait for it."""
-    n_whole, deep = np.uint64(edges.size + 3), np.uint64(n_deep)
     for i in range(0, block.size - 1, 2):
-        one: Any = np.uint64(cells[slots[i]])
-        other: Any = np.uint64(cells[slots[i + 1]])
-        if one >= n_whole:
-            one = _decided(one - n_whole, block[i], low, first, second, edges, deep)
-        if other >= n_whole:
-            other = _decided(other - n_whole, block[i + 1], low, first, second, edges, deep)
+        one, other = _cell_of(slots[i], block[i], index), _cell_of(slots[i + 1], block[i + 1], index)
         evens[one] += 1
         odds[other] += 1
     if block.size & 1:
-        last: Any = np.uint64(cells[slots[block.size - 1]])
-        if last >= n_whole:
-            last = _decided(last - n_whole, block[block.size - 1], low, first, second, edges, deep)
-        evens[last] += 1
+        evens[_cell_of(slots[block.size - 1], block[block.size - 1], index)] += 1
 
 
-@compiled(types.void, _f8_read, *_INDEX, types.float64, types.float64, types.float64, _i8, _i8, _i8)
+@compiled(types.void, _f8_read, _index, _steps, _i8, _i8, _i8)
 def profiled(
     values: Floats,
-    middle: float,
-    factor: float,
-    cells: NDArray[np.uint16],
-    low: NDArray[np.int32],
-    first: Floats,
-    second: Floats,
-    edges: Floats,
-    n_deep: int,
-    centre: float,
-    inverse: float,
-    limit: float,
+    index: Index,
+    steps: tuple[float, float, float],
     counts: Integers,
     sums: Integers,
     by_slot: Integers,
@@ -285,9 +247,9 @@ def profiled(
     ----------
     values
         Any.
-    middle, factor, cells, low, first, second, edges, n_deep
-        The index of the cells: see `driftwatch.core.slots.CellIndex`.
-    centre, inverse, limit
+    index
+        Of the cells: see `driftwatch.core.slots.CellIndex`.
+    steps
         Of the moments: see `driftwatch.core.moments.Moments`.
     counts
         Takes the counts: over the cells, then of missing and of non-finite values.
@@ -300,13 +262,13 @@ def profiled(
     evens, odds = np.zeros(counts.size, dtype=np.int64), np.zeros(counts.size, dtype=np.int64)
     for start in range(0, values.size, BLOCK):
         block = values[start : start + BLOCK]
-        slots_of_block(block, middle, factor, slots)
-        _count(block, slots.view(np.uint32), cells, low, first, second, edges, n_deep, evens, odds)
+        slots_of_block(block, index[0], index[1], slots)
+        _count(block, slots.view(np.uint32), index, evens, odds)
         if by_slot.size > 0:
             for i in range(block.size):
                 by_slot[np.uint32(slots[i])] += 1
         if sums.size > 0:
-            _add_up(block, centre, inverse, limit, sums)
+            _add_up(block, steps, sums)
     for cell in range(counts.size):
         counts[cell] = evens[cell] + odds[cell]
     if by_slot.size > 0 and counts[-2] + counts[-1] > 0:

@@ -33,6 +33,7 @@ from driftwatch.core.sums import (
     N_SUMS,
     NO_KEY,
     SQUARES_GRID_BITS,
+    WITHOUT_SIGN,
 )
 
 UNIT_EXPONENT = -1074
@@ -40,9 +41,6 @@ UNIT_EXPONENT = -1074
 
 LARGEST_SUMMAND = 2.0**1000
 """Summands beyond this are counted as this: sums stay exact and far from overflow."""
-
-LARGEST_DEVIATION = 2.0**500
-"""Deviations (in scales) beyond this are counted as this, so that their squares stay finite."""
 
 SMALLEST_GRID_SCALE = 2.0**-900
 """With a smaller scale the grid's unit would lie beyond the end of ``float64``: no grid is used."""
@@ -133,7 +131,7 @@ class Moments:
         from driftwatch.core.kernels import added_up
 
         sums = cls.no_sums()
-        added_up(np.ascontiguousarray(values), *cls(centre, scale).steps, sums)
+        added_up(np.ascontiguousarray(values), cls(centre, scale).steps, sums)
         return cls.from_sums(sums, centre, scale)
 
     @property
@@ -262,7 +260,7 @@ class Moments:
 
 def _of_key(key: int) -> float:
     """The float whose bits, as a whole number in the order of floats, are these."""
-    return float(_AS_FLOAT.unpack(_AS_INTEGER.pack(key if key >= 0 else key ^ 0x7FFFFFFFFFFFFFFF))[0])
+    return float(_AS_FLOAT.unpack(_AS_INTEGER.pack(key if key >= 0 else key ^ WITHOUT_SIGN))[0])
 
 
 def encoded_units(total: int) -> list[str | int]:

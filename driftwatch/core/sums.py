@@ -32,6 +32,9 @@ LOW_BITS = 24
 LARGEST_ON_GRID = 31.0
 """Deviations (in scales) up to this are put on grids, those beyond it are added as they are."""
 
+LARGEST_DEVIATION = 2.0**500
+"""Deviations (in scales) beyond this are counted as this, so that their squares stay finite."""
+
 GRID_BITS, SQUARES_GRID_BITS = 46, 41
 """Deviations are rounded to ``2**-46`` scales, their squares to ``2**-41``."""
 
@@ -41,6 +44,9 @@ FINE_BITS = 52
 ROUNDER, SQUARES_ROUNDER = 96.0, 3072.0
 FINE_ROUNDER, FINE_SQUARES_ROUNDER = 1.5 * 2.0**-GRID_BITS, 1.5 * 2.0**-SQUARES_GRID_BITS
 """Added to these, the last bit of a deviation, of a square, and of what is left of them is a unit of its grid."""
+
+WITHOUT_SIGN = 0x7FFFFFFFFFFFFFFF
+"""Turns around the bits of floats below zero, which then are, as whole numbers, in the order of floats."""
 
 NO_KEY = 0x7FEFFFFFFFFFFFFF
 """The order key of the largest float; its negative is below the smallest one's."""

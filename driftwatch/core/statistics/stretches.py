@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftwatch.core.cells import NumericCells
-from driftwatch.core.moments import LARGEST_DEVIATION, Moments, from_units
+from driftwatch.core.moments import Moments, from_units
 from driftwatch.core.statistics.steps import reference_steps
+from driftwatch.core.sums import LARGEST_DEVIATION
 
 if TYPE_CHECKING:
     from driftwatch.core.baseline import ColumnBaseline
