@@ -11,8 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from driftwatch.core import compare as core
 from driftwatch.core.baseline import Baseline
 from driftwatch.core.cells import NumericCells, counts_by_slot
@@ -24,7 +22,7 @@ from driftwatch.core.performance import PerformanceSums
 from driftwatch.core.profile import ColumnProfile, Profile
 from driftwatch.core.records import ColumnRole, Measurement
 from driftwatch.core.schema import Column
-from driftwatch.core.table import Names, Numbers, Values
+from driftwatch.core.table import Numbers, Values, present
 from driftwatch.core.two_samples import KeptNumbers, measured_exactly
 from driftwatch.errors import EventError, ReferenceDataError
 
@@ -99,9 +97,9 @@ def compare(
     Returns
     -------
     Report
-        ``status``, ``findings``, ``verdicts``, ``to_frame()``, ``to_json()``. A feature that
-        ``live`` lacks, and a column that cannot be read as the baseline's kind or has another length than the others,
-        has a finding of status ``error`` that says why; the others are compared.
+        ``status``, ``findings``, ``verdicts``, ``to_frame()``, ``to_json()``. A feature that ``live``
+        lacks, and a column that cannot be read as the baseline's kind or has another length than the others, has a
+        finding of status ``error`` that says why; the others are compared.
 
     Raises
     ------
@@ -207,7 +205,7 @@ def _counted_column(baseline: Baseline, column: Column, data: Any, n_rows: int, 
         raise EventError(problem, field=column.name, remedy="Give columns of equal length.")
     aside = values if column.role in (ColumnRole.LABEL, ColumnRole.PREDICTION) else None
     if column.role is ColumnRole.LABEL:
-        values = values.take(values.codes >= 0 if isinstance(values, Names) else np.isfinite(values.values))
+        values = present(values)
     if not isinstance(fitted.cells, NumericCells) or not isinstance(values, Numbers):
         return _LiveColumn(ColumnProfile.of(fitted, values), values=aside)
     reference = kept(column.name)

@@ -126,10 +126,15 @@ def counts_and_moments(cells: NumericCells, values: Numbers, moments: Moments) -
     return counts, Moments.from_sums(sums, moments.centre, moments.scale)
 
 
+def counts_and_slots(cells: NumericCells, values: Numbers) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Count numbers over the cells, and the finite ones over slots: ``int64`` of length ``SLOTS + 1``."""
+    return _profiled(cells, values, _NO_SUMS, with_slots=True)
+
+
 def counts_by_slot(
     cells: NumericCells, values: Numbers, moments: Moments
 ) -> tuple[NDArray[np.int64], Moments, NDArray[np.int64]]:
-    """As `counts_and_moments`, and the counts of finite values over slots: ``int64`` of length ``SLOTS + 1``."""
+    """What `counts_and_moments` and `counts_and_slots` give, in one pass."""
     sums = Moments.no_sums()
     counts, by_slot = _profiled(cells, values, sums, moments, with_slots=True)
     return counts, Moments.from_sums(sums, moments.centre, moments.scale), by_slot

@@ -79,9 +79,7 @@ def _of_numbers(baseline: ColumnBaseline, profile: ColumnProfile) -> tuple[Direc
     if n == 0 or m == 0:
         return Direction.NONE, ""
     lean = float(np.dot(profile.counts[:-2], reference.below)) / m - 0.5
-    lower, upper = reference.middle
-    in_middle = int(up_to_live[upper]) - (int(up_to_live[lower - 1]) if lower else 0)
-    middle = in_middle / m - reference.in_middle
+    middle = _between(up_to_live, *reference.middle) / m - reference.in_middle
     if abs(lean) >= _LEANS:
         direction = Direction.UP if lean > 0.0 else Direction.DOWN
     elif abs(middle) >= _LEANS:
@@ -111,8 +109,14 @@ def _reference(baseline: ColumnBaseline) -> _Reference:
     up_to = counts.cumsum()
     n = int(up_to[-1])
     lower, upper = np.searchsorted(up_to, [0.25 * n, 0.75 * n]).tolist()
-    in_middle = int(up_to[upper]) - (int(up_to[lower - 1]) if lower else 0)
-    return _Reference(n, up_to / max(n, 1), (up_to - 0.5 * counts) / max(n, 1), (lower, upper), in_middle / max(n, 1))
+    rows = max(n, 1)
+    in_middle = _between(up_to, lower, upper) / rows
+    return _Reference(n, up_to / rows, (up_to - 0.5 * counts) / rows, (lower, upper), in_middle)
+
+
+def _between(up_to: NDArray[np.int64], lower: int, upper: int) -> int:
+    """The rows of some cells, the first and the last one with them."""
+    return int(up_to[upper]) - (int(up_to[lower - 1]) if lower else 0)
 
 
 def _numbers_text(direction: Direction, baseline: ColumnBaseline, profile: ColumnProfile) -> str:

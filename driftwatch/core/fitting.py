@@ -25,7 +25,7 @@ from driftwatch.core.performance import PerformanceSums
 from driftwatch.core.records import ColumnRole, Task
 from driftwatch.core.schema import Column, Schema
 from driftwatch.core.schema_choice import FitOptions, check_options, chosen_classes, chosen_schema, chosen_task
-from driftwatch.core.table import Names, Numbers, Table, Values
+from driftwatch.core.table import Names, Numbers, Table, Values, present
 from driftwatch.core.two_samples import KeptNumbers
 from driftwatch.errors import ReferenceDataError
 
@@ -88,7 +88,7 @@ def fitted_column(column: Column, values: Values, classes: tuple[str, ...] = ())
         Names of the label's values, which have cells however rare.
     """
     if column.role is ColumnRole.LABEL:
-        values = _present(values)
+        values = present(values)
     if isinstance(values, Numbers):
         return _fitted_numbers(column, values)
     targets = column.role in (ColumnRole.LABEL, ColumnRole.PREDICTION)
@@ -110,12 +110,6 @@ def _fitted_numbers(column: Column, values: Numbers) -> ColumnBaseline:
     moments = Moments.of(finite, centre, scale)
     starts = psi_starts_of(cells, in_cells)
     return ColumnBaseline(column=column, cells=cells, counts=counts, moments=moments, psi_starts=starts)
-
-
-def _present(values: Values) -> Values:
-    if isinstance(values, Numbers):
-        return values.take(np.isfinite(values.values))
-    return values.take(values.codes >= 0)
 
 
 def _evaluation_columns(evaluation: Any, options: FitOptions) -> RawTable | None:

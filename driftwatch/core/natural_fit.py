@@ -24,6 +24,7 @@ from driftwatch.core.natural import (
     tail_probability,
 )
 from driftwatch.core.records import ColumnRole
+from driftwatch.core.statistics.binned import binned_reference, over_bins
 from driftwatch.core.table import Numbers, Table, Values
 from driftwatch.core.windows import FIRST_MONDAY, MICROSECONDS
 
@@ -144,7 +145,7 @@ def _ks(column: ColumnBaseline, windows: NDArray[np.int64]) -> NDArray[np.float6
 
 def _psi(column: ColumnBaseline, windows: NDArray[np.int64]) -> NDArray[np.float64]:
     """The index of each window against the rest, noise taken off; ``nan`` where one of them is too small."""
-    inside, total = _psi_bins(column, windows), _psi_bins(column, column.counts)
+    inside, total = over_bins(column, windows), binned_reference(column).counts
     rest = total - inside
     n, m, enough = _sizes(inside.sum(axis=1), int(total.sum()))
     # As in the statistic itself: a bin that is empty on one side counts as half a row there.
@@ -154,10 +155,6 @@ def _psi(column: ColumnBaseline, windows: NDArray[np.int64]) -> NDArray[np.float
     degrees = max(int(np.count_nonzero(used)) - 1, 1)
     noise = float(chdtri(degrees, tail_probability(len(windows)))) * (1 / n + 1 / m)
     return np.where(enough, np.maximum(index - noise, 0.0), math.nan)
-
-
-def _psi_bins(column: ColumnBaseline, counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.concatenate([column.psi_counts(counts), counts[..., column.cells.n_cells :]], axis=-1)
 
 
 def _sizes(inside: NDArray[np.int64], total: int) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:

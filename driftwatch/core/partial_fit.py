@@ -13,7 +13,7 @@ from driftwatch.core.frames import to_table
 from driftwatch.core.performance import PerformanceSums
 from driftwatch.core.profile import ColumnProfile
 from driftwatch.core.records import ColumnRole
-from driftwatch.core.table import Names, Numbers, Table, Values
+from driftwatch.core.table import Numbers, Table, Values, present
 from driftwatch.core.two_samples import KeptNumbers
 from driftwatch.errors import ReferenceDataError
 
@@ -28,7 +28,12 @@ def extended_baseline(baseline: Baseline, more: Any, evaluation: Any = None) -> 
     if evaluation is not None:
         targets = {ColumnRole.LABEL, ColumnRole.PREDICTION}
         evaluated = to_table(evaluation, schema, targets, required=(), error=ReferenceDataError)
-    added = {name: _of_role(column, table[name]) for name, column in baseline.columns.items() if name in table}
+    # Of labels only those that are there: in live rows none is ever missing.
+    added = {
+        name: present(table[name]) if column.column.role is ColumnRole.LABEL else table[name]
+        for name, column in baseline.columns.items()
+        if name in table
+    }
     columns = {
         name: _extended(column, added[name]) if name in added else column for name, column in baseline.columns.items()
     }
@@ -40,13 +45,6 @@ def extended_baseline(baseline: Baseline, more: Any, evaluation: Any = None) -> 
         notices=baseline.notices if NOTICE in baseline.notices else (*baseline.notices, NOTICE),
         kept={name: _kept(baseline, name, kept, added.get(name)) for name, kept in baseline.kept.items()},
     )
-
-
-def _of_role(column: ColumnBaseline, values: Values) -> Values:
-    """Of labels only those that are there: in live rows none is ever missing."""
-    if column.column.role is not ColumnRole.LABEL:
-        return values
-    return values.take(values.codes >= 0 if isinstance(values, Names) else np.isfinite(values.values))
 
 
 def _extended(column: ColumnBaseline, values: Values) -> ColumnBaseline:

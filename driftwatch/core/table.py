@@ -93,6 +93,11 @@ def name_of(value: str | bool | int | float) -> str:
 Values = Numbers | Names
 
 
+def present(values: Values) -> Values:
+    """The rows that have a value, a finite one of numbers."""
+    return values.take(values.codes >= 0 if isinstance(values, Names) else np.isfinite(values.values))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
     """Columns of equal length, by name."""

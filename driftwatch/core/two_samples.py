@@ -18,16 +18,13 @@ from numpy.typing import NDArray
 from scipy.special import kolmogorov
 
 from driftwatch.core.cell_choice import numeric_cells, value_counts
-from driftwatch.core.cells import NumericCells, counts_by_slot, index_of
-from driftwatch.core.moments import Moments
+from driftwatch.core.cells import NumericCells, counts_and_slots, index_of
 from driftwatch.core.records import Measurement
 from driftwatch.core.statistics.ks import KolmogorovSmirnov
 from driftwatch.core.table import Numbers
 
 LARGEST_EXACT = 10_000
 """Samples of up to so many values have an exact p-value."""
-
-_ANY_MOMENTS = Moments(0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,7 +61,7 @@ class KeptNumbers:
             Missing and non-finite ones are left out.
         """
         ascending = np.sort(values.values[np.isfinite(values.values)])
-        counts, _, by_slot = counts_by_slot(cells, Numbers(ascending), _ANY_MOMENTS)
+        counts, by_slot = counts_and_slots(cells, Numbers(ascending))
         up_to_slot, up_to_cell = by_slot.cumsum(), counts[:-2].cumsum()
         alone = 1 + np.flatnonzero(np.nextafter(cells.edges[:-1], np.inf) == cells.edges[1:])
         alone = alone[counts[alone] > 0]
@@ -88,7 +85,7 @@ def exact_distance(
     live
         Any length; missing and non-finite values are left out.
     counts, by_slot
-        Of the live values: `driftwatch.core.cells.counts_by_slot`.
+        Of the live values: `driftwatch.core.cells.counts_and_slots`.
 
     Returns
     -------
@@ -155,8 +152,8 @@ def exact_ks(reference: NDArray[np.float64], live: NDArray[np.float64]) -> Kolmo
     ascending = np.sort(reference[np.isfinite(reference)])
     cells = numeric_cells(value_counts(ascending))
     values = Numbers(live[np.isfinite(live)])
-    counts, _, by_slot = counts_by_slot(cells, values, _ANY_MOMENTS)
-    statistic = exact_distance(cells, KeptNumbers.of(cells, Numbers(ascending)), values, counts, by_slot)
+    kept = KeptNumbers.of(cells, Numbers(ascending))
+    statistic = exact_distance(cells, kept, values, *counts_and_slots(cells, values))
     n, m = len(ascending), len(values)
     if math.isnan(statistic):
         return KolmogorovSmirnov(math.nan, math.nan)

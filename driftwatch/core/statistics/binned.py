@@ -39,17 +39,18 @@ class BinnedReference(NamedTuple):
 @lru_cache(maxsize=1024)
 def binned_reference(baseline: ColumnBaseline) -> BinnedReference:
     """The reference's own counts over its bins."""
-    counts = _bins(baseline, baseline.counts)
+    counts = over_bins(baseline, baseline.counts)
     return BinnedReference(int(counts.sum()), counts, smoothed_shares(counts))
 
 
 def binned_live(baseline: ColumnBaseline, profile: ColumnProfile) -> NDArray[np.int64]:
     """A window's counts over the baseline's bins."""
-    return _bins(baseline, profile.counts)
+    return over_bins(baseline, profile.counts)
 
 
-def _bins(baseline: ColumnBaseline, counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.concatenate([baseline.psi_counts(counts), counts[baseline.cells.n_cells :]])
+def over_bins(baseline: ColumnBaseline, counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Counts over the cells (or a matrix with such rows) over the bins: then missing, and of numbers non-finite."""
+    return np.concatenate([baseline.psi_counts(counts), counts[..., baseline.cells.n_cells :]], axis=-1)
 
 
 @lru_cache(maxsize=4096)

@@ -40,7 +40,8 @@ from scipy.special import chdtrc, chdtri
 
 from driftwatch.core.evidence import calibrated
 from driftwatch.core.records import ColumnKind, Measurement
-from driftwatch.core.statistics.outside import kl_to_hellinger_ball, p_value_outside, smoothed_shares
+from driftwatch.core.statistics.binned import binned_live, binned_reference, p_value_outside_ball
+from driftwatch.core.statistics.outside import kl_to_hellinger_ball
 from driftwatch.core.statistics.statistic import Statistic
 
 if TYPE_CHECKING:
@@ -93,11 +94,6 @@ def _index(reference: _Reference, live: Sequence[int]) -> float:
     return math.fsum(terms)
 
 
-def _bins(baseline: ColumnBaseline, counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Counts over the baseline's bins, then the missing (and, of numbers, the non-finite) values."""
-    return np.concatenate([baseline.psi_counts(counts), counts[baseline.cells.n_cells :]])
-
-
 class _Reference(NamedTuple):
     """What follows from the reference alone: worked out once a baseline."""
 
@@ -107,24 +103,22 @@ class _Reference(NamedTuple):
     """Shares of the bins; one that is empty counts as half a row."""
     logarithms: list[float]
     """Of these."""
-    shares: NDArray[np.float64]
-    """Smoothed: what the tests of an index within the tolerance assume."""
 
 
 def _bins_of(counts: NDArray[np.int64]) -> _Reference:
     n = int(counts.sum())
     shares = (np.maximum(counts, 0.5) / max(n, 1)).tolist()
-    return _Reference(n, counts.tolist(), shares, [math.log(share) for share in shares], smoothed_shares(counts))
+    return _Reference(n, counts.tolist(), shares, [math.log(share) for share in shares])
 
 
 @lru_cache(maxsize=1024)
 def _reference(baseline: ColumnBaseline) -> _Reference:
-    return _bins_of(_bins(baseline, baseline.counts))
+    return _bins_of(binned_reference(baseline).counts)
 
 
 def measure(baseline: ColumnBaseline, profile: ColumnProfile) -> Measurement:
     """The index over the baseline's bins; its p-value is that of no difference at all, in the limit of many rows."""
-    reference, live = _reference(baseline), _bins(baseline, profile.counts).tolist()
+    reference, live = _reference(baseline), binned_live(baseline, profile).tolist()
     n, m = reference.n, sum(live)
     score = _index(reference, live)
     degrees = sum(1 for one, other in zip(reference.rows, live, strict=True) if one or other) - 1
@@ -145,10 +139,9 @@ def sampling_error(baseline: ColumnBaseline, doubt: float) -> float:
 
 def exceedance(baseline: ColumnBaseline, profile: ColumnProfile, tolerance: float) -> float:
     """The p-value of "the true index is at most the tolerance"; see the module's text."""
-    reference, live = _reference(baseline), _bins(baseline, profile.counts)
-    if reference.n == 0 or not _index(reference, live.tolist()) > tolerance:
+    if not _index(_reference(baseline), binned_live(baseline, profile).tolist()) > tolerance:
         return 1.0
-    return p_value_outside(reference.shares, live, kl_to_hellinger_ball, math.sqrt(tolerance))
+    return p_value_outside_ball(baseline, profile, kl_to_hellinger_ball, math.sqrt(tolerance))
 
 
 def bets(baseline: ColumnBaseline, profile: ColumnProfile, tolerance: float) -> NDArray[np.float64]:
@@ -179,7 +172,7 @@ def _rare_cells(baseline: ColumnBaseline, tolerance: float) -> tuple[NDArray[np.
 
 def _largest_shares(baseline: ColumnBaseline, tolerance: float) -> NDArray[np.float64]:
     """The largest share that each rare cell can have within the tolerance."""
-    p = _reference(baseline).shares[-_RARE_CELLS:]
+    p = binned_reference(baseline).shares[-_RARE_CELLS:]
     low, high = p.copy(), np.ones(_RARE_CELLS)
     for _ in range(_HALVINGS):
         q = (low + high) / 2.0
