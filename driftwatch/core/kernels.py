@@ -79,8 +79,8 @@ def compiled(result: Any, *arguments: Any) -> Callable[[F], F]:
         signature = result(*arguments)
         try:
             return cast(F, njit(signature, cache=True, nogil=True, error_model="numpy")(function))
-        except RuntimeError:
-            # There is no folder to keep the machine code in: it is made again in each process.
+        except (RuntimeError, OSError):
+            # There is no folder to keep the machine code in, or none to write to: it is made again in each process.
             return cast(F, njit(signature, nogil=True, error_model="numpy")(function))
 
     return of_function

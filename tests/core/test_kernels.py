@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 
 def printed(code):
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
@@ -22,9 +24,14 @@ def test_numba_is_loaded_when_the_first_value_is_counted():
     assert printed(COUNTING).split() == ["False", "True"]
 
 
-def test_what_was_compiled_once_is_read_by_later_processes():
+@pytest.mark.parametrize(
+    "locator", ["", "driftwatch.core.kernel_cache.BesideTheSource"], ids=["writable", "as in the image"]
+)
+def test_what_was_compiled_once_is_read_by_later_processes(locator, monkeypatch):
     code = "from driftwatch.core import kernels; print(sum(kernels.profiled.stats.cache_hits.values()))"
     printed(code)
+    if locator:
+        monkeypatch.setenv("NUMBA_CACHE_LOCATOR_CLASSES", locator)
     assert printed(code) == "1"
 
 
