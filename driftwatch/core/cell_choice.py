@@ -44,9 +44,14 @@ def value_counts(sorted_values: NDArray[np.float64]) -> ValueCounts:
     if len(sorted_values) == 0:
         return ValueCounts(sorted_values, np.zeros(0, dtype=np.int64))
     starts = np.flatnonzero(np.concatenate([[True], sorted_values[1:] != sorted_values[:-1]]))
-    counts = np.diff(starts, append=len(sorted_values)).astype(np.int64)
+    # Each array is as long as the column where values never repeat: none is made only to be copied.
+    counts = np.empty(len(starts), dtype=np.int64)
+    np.subtract(starts[1:], starts[:-1], out=counts[:-1])
+    counts[-1] = len(sorted_values) - starts[-1]
+    values = sorted_values[starts]
     # -0.0 equals 0.0 and stands for it: an edge must not depend on which of them came first.
-    return ValueCounts(sorted_values[starts] + 0.0, counts)
+    values += 0.0
+    return ValueCounts(values, counts)
 
 
 def numeric_cells(distinct: ValueCounts) -> NumericCells:

@@ -201,8 +201,11 @@ def _profiled(
 
 
 def _named_counts(cells: NamedCells, values: Names) -> NDArray[np.int64]:
+    from driftwatch.core.kernels import names_counted
+
     # A column's names are few and its rows many: count codes first, then send each name's count to its cell.
-    by_code = np.roll(np.bincount(values.codes + 1, minlength=len(values.names) + 1), -1)
+    by_code = np.zeros(len(values.names) + 1, dtype=np.int64)
+    names_counted(np.ascontiguousarray(values.codes), by_code)
     counts = np.zeros(cells.n_counts, dtype=np.int64)
     np.add.at(counts, _cells_of_names(cells, values), by_code)
     return counts

@@ -99,10 +99,11 @@ def fitted_column(column: Column, values: Values, classes: tuple[str, ...] = ())
 
 
 def _fitted_numbers(column: Column, values: Numbers) -> ColumnBaseline:
+    # A copy, so that it can be sorted where it is: moments are the same in any order.
     finite = values.values[np.isfinite(values.values)]
-    ascending = np.sort(finite)
-    centre, scale = scale_of(ascending) if len(ascending) else (0.0, 1.0)
-    distinct = value_counts(ascending)
+    finite.sort()
+    centre, scale = scale_of(finite) if len(finite) else (0.0, 1.0)
+    distinct = value_counts(finite)
     cells = numeric_cells(distinct)
     in_cells = counts_over(cells, distinct)
     missing = int(np.count_nonzero(np.isnan(values.values)))

@@ -143,6 +143,8 @@ def _from_codes(codes: NDArray[Any], categories: list[Any]) -> RawColumn:
     if any(not isinstance(value, str | bool | int | float | np.generic) for value in categories):
         return _from_objects([None if code < 0 else categories[code] for code in codes.tolist()])
     names = Names.of([name_of(value) for value in categories])
+    if len(names.names) == len(categories):
+        return RawColumn(RawKind.CATEGORY, Names(codes.astype(np.int32), names.names))
     # Categories of one name (1 and "1") become one.
     lookup = np.append(names.codes, np.int32(MISSING_CODE))
     return RawColumn(RawKind.CATEGORY, Names(lookup[codes], names.names))

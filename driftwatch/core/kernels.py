@@ -139,6 +139,18 @@ def codes_of(values: Floats, index: Index, codes: NDArray[np.int32]) -> None:
             codes[start + i] = _cell_of(np.uint32(slots[i]), block[i], index)
 
 
+@compiled(types.void, _i4_read, _i8)
+def names_counted(codes: NDArray[np.int32], counts: Integers) -> None:
+    """Add each code to its count, and missing ones (``-1``) to the last: in four counters in turns, as below."""
+    n = np.uint64(counts.size)
+    turns = np.zeros((4, counts.size), dtype=np.int64)
+    for i in range(codes.size):
+        # As a number without sign -1 is above every code.
+        turns[i & 3, min(np.uint64(np.uint32(codes[i])), n - np.uint64(1))] += 1
+    for code in range(counts.size):
+        counts[code] += turns[0, code] + turns[1, code] + turns[2, code] + turns[3, code]
+
+
 @compiled(types.void, types.float64, _i8)
 def _add_exactly(value: float, limbs: Integers) -> None:
     """Add a finite number to a sum in digits of 32 bits, the first in units of ``2**-1074``."""
