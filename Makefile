@@ -2,6 +2,7 @@
 #   make demo              watch a model go stale and recover, on a year of real flights
 #   make demo ARGS=--once  the same, and end by itself
 #   make test              the test suite          make test ARGS=tests/core
+#   make kills             kill the service 60 times under load, and compare      make kills KILLS=200
 #   make check             style, types, import rules, Dockerfile, known vulnerabilities
 # PYTHON=/path/to/python3.12 chooses the interpreter.
 MAKEFLAGS += --no-builtin-rules --no-print-directory
@@ -26,6 +27,11 @@ demo: $(READY) ## watch a model go stale and recover, on a year of real flights 
 .PHONY: test
 test: $(READY) ## the test suite, and every example in the documentation of the code
 	@$(ONE_THREAD) $(BIN)/python -m pytest -n 2 $(if $(ARGS),$(ARGS),--cov --cov-report=term)
+
+.PHONY: kills
+kills: KILLS ?= 60
+kills: $(READY) ## kill the service at every step and at random moments under load, and compare what it keeps (KILLS=60)
+	@KILLS=$(KILLS) $(ONE_THREAD) $(BIN)/python -m pytest --capture=no tests/durability/test_kills.py
 
 .PHONY: check
 check: lint types imports dockerfile audit ## style, types, import rules, Dockerfile, known vulnerabilities

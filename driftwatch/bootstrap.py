@@ -51,6 +51,7 @@ class Service:
     def start(self) -> None:
         """Set the pipeline and the delivery going."""
         self.baselines.read_all()
+        self.pipeline.recall()
         self.runner.start()
 
     def close(self) -> None:
@@ -123,7 +124,7 @@ def assemble(
     telemetry = Telemetry()
     baselines = Baselines(state)
     plan = window_plan(settings)
-    pace = Pace()
+    pace = Pace(rows_a_file=settings.file_rows, file_age=settings.file_age)
     judge_settings = JudgeSettings(
         plan=plan,
         judging=judge_policy(settings),

@@ -76,6 +76,10 @@ class Settings(BaseSettings):
     max_models: int = Field(1_000, ge=1, description="Most models.")
     max_series: int = Field(50_000, ge=1_000, description="Most series on the metrics page.")
     spool_rows: int = Field(5_000_000, ge=1_000, description="Most acknowledged rows that wait in the spool.")
+    file_rows: int = Field(100_000, ge=1, description="Rows that wait in the spool when the log gets its next files.")
+    file_age: Duration = Field(
+        parse_duration("30s"), description="How long rows wait in the spool before the log gets them, however few."
+    )
     duplicate_horizon: Duration = Field(parse_duration("7d"), description="How long a prediction_id is remembered.")
     ahead: Duration = Field(parse_duration("5min"), description="How far an event's time may lie in the future.")
 

@@ -24,12 +24,16 @@ def serve(
 
     Example: driftwatch serve --data ./driftwatch-data --port 8000
     """
+    import os
+
+    from driftwatch import crash_points
     from driftwatch.bootstrap import build_service
     from driftwatch.settings import load_settings
     from driftwatch.web.app import build_app
     from driftwatch.web.server import run_app
 
     settings = load_settings(config, data=data, host=host, port=port)
+    crash_points.arm(os.environ)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for talkative in ("alembic", "uvicorn", "httpx"):
         logging.getLogger(talkative).setLevel(logging.WARNING)

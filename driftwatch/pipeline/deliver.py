@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from driftwatch.core.records import RetrainState, RetrainStep
 from driftwatch.core.retrain import may_follow
+from driftwatch.crash_points import reached
 from driftwatch.errors import SinkError, SinkRejected
 from driftwatch.pipeline.telemetry import Telemetry
 from driftwatch.ports import Clock, OutboxMessage, OutboxState, Sink, State
@@ -57,6 +58,7 @@ class Deliverer:
 
     def _attempt(self, message: OutboxMessage) -> bool:
         sink = self._sinks.get(message.sink)
+        reached("outbox.delivering")
         try:
             if sink is None:
                 raise SinkRejected(f"No sink is called {message.sink!r} any more.")
@@ -64,8 +66,10 @@ class Deliverer:
         except SinkError as error:
             self._failed(message, error)
             return False
-        self._keep(replace(message, state=OutboxState.DELIVERED, attempts=message.attempts + 1, last_error=""))
-        self._note(message, RetrainState.DELIVERED, note)
+        reached("outbox.delivered")
+        told = replace(message, state=OutboxState.DELIVERED, attempts=message.attempts + 1, last_error="")
+        self._keep(told, RetrainState.DELIVERED, note)
+        reached("outbox.noted")
         self._telemetry.count("notifications_total", sink=message.sink, outcome="delivered")
         return True
 
@@ -73,29 +77,26 @@ class Deliverer:
         now = self._clock.now()
         attempts = message.attempts + 1
         dead = isinstance(error, SinkRejected) or now - message.created_at >= self._backoff.give_up
-        self._keep(
-            replace(
-                message,
-                attempts=attempts,
-                last_error=str(error),
-                state=OutboxState.DEAD if dead else OutboxState.PENDING,
-                next_attempt_at=now + self._backoff.wait(attempts, message.message_id),
-            )
+        changed = replace(
+            message,
+            attempts=attempts,
+            last_error=str(error),
+            state=OutboxState.DEAD if dead else OutboxState.PENDING,
+            next_attempt_at=now + self._backoff.wait(attempts, message.message_id),
         )
-        if dead:
-            self._note(message, RetrainState.FAILED, f"{message.sink} could not be told: {error}")
+        self._keep(changed, RetrainState.FAILED if dead else None, f"{message.sink} could not be told: {error}")
         self._telemetry.count("notifications_total", sink=message.sink, outcome="dead" if dead else "failed")
         _LOGGER.warning("sink %s, attempt %d: %s", message.sink, attempts, error)
 
-    def _keep(self, message: OutboxMessage) -> None:
+    def _keep(self, message: OutboxMessage, state: RetrainState | None, note: str) -> None:
+        """Keep what became of a message, and note it in its retrain's history, together.
+
+        A receiver may report before its answer to the delivery is read: then its word stands.
+        """
         with self._state.transaction() as transaction:
             transaction.put_message(message)
-
-    def _note(self, message: OutboxMessage, state: RetrainState, note: str) -> None:
-        """A receiver may report before its answer to the delivery is read: then its word stands."""
-        if message.retrain_id is None:
-            return
-        with self._state.transaction() as transaction:
+            if message.retrain_id is None or state is None:
+                return
             episode = transaction.retrain(message.retrain_id)
             if episode is not None and may_follow(episode.state, state):
                 step = RetrainStep(at=self._clock.now(), state=state, note=note)

@@ -6,8 +6,9 @@ never counts a row twice. The spool forgets a range only when the state counts i
 
 from __future__ import annotations
 
+from driftwatch.crash_points import reached
 from driftwatch.pipeline.marks import APPLIED, LOGGED, PLANNED
-from driftwatch.ports import Log, Spool, State
+from driftwatch.ports import Log, Spool, SpoolEntry, State
 
 
 class Recorder:
@@ -18,11 +19,13 @@ class Recorder:
         self._log = log
         self._state = state
         self._rows = rows_a_file
+        self._removed = 0
 
     def unrecorded(self) -> bool:
-        """Whether entries wait that were sliced and are not in the log."""
+        """Whether entries wait that were sliced and are not in the log, or are in it and still in the spool."""
         with self._state.read() as reader:
-            return reader.mark(LOGGED) < reader.mark(APPLIED)
+            logged = reader.mark(LOGGED)
+            return logged < reader.mark(APPLIED) or self._removed < logged
 
     def record(self) -> int:
         """Write one step of at most about ``rows_a_file`` rows; answers how many rows."""
@@ -31,19 +34,41 @@ class Recorder:
             planned = transaction.mark(PLANNED)
             if planned <= logged:
                 fresh = [one for one in self._spool.read(logged, self._rows) if one.sequence <= applied]
-                if not fresh:
-                    return 0
-                planned = fresh[-1].sequence
-                transaction.set_mark(PLANNED, planned)
-        entries = [one for one in self._spool.read(logged, self._rows) if one.sequence <= planned]
+                planned = fresh[-1].sequence if fresh else logged
+                if fresh:
+                    transaction.set_mark(PLANNED, planned)
+        if self._removed < logged:
+            # The process before this one may have died between counting the files and this.
+            self._forget_through(logged)
+        if planned <= logged:
+            return 0
+        reached("record.planned")
+        entries = self._entries(logged, planned)
         files = self._log.write(entries)
+        reached("record.files_written")
         with self._state.transaction() as transaction:
             transaction.add_log_files(files)
             transaction.set_mark(LOGGED, planned)
-        self._spool.remove_through(planned)
+        reached("record.counted")
+        self._forget_through(planned)
         return sum(len(one.batch) for one in entries)
 
     def record_all(self) -> None:
         """Write everything that was sliced."""
         while self.record():
             continue
+
+    def _entries(self, logged: int, planned: int) -> list[SpoolEntry]:
+        """All entries of the plan, also of one that was made when more rows went to a file."""
+        found: list[SpoolEntry] = []
+        while (after := found[-1].sequence if found else logged) < planned:
+            read = self._spool.read(after, self._rows)
+            if not read:
+                break
+            found += [one for one in read if one.sequence <= planned]
+        return found
+
+    def _forget_through(self, sequence: int) -> None:
+        self._spool.remove_through(sequence)
+        self._removed = sequence
+        reached("record.removed")

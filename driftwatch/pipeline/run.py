@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from driftwatch.core.windows import WindowPlan
+from driftwatch.crash_points import reached
 from driftwatch.errors import StoreError
 from driftwatch.pipeline.baselines import Baselines
 from driftwatch.pipeline.deliver import Deliverer
@@ -19,6 +20,7 @@ from driftwatch.pipeline.marks import APPLIED
 from driftwatch.pipeline.record import Recorder
 from driftwatch.pipeline.slice import slice_predictions
 from driftwatch.pipeline.telemetry import Tally, Telemetry
+from driftwatch.pipeline.totals import Totals
 from driftwatch.pipeline.work import Work
 from driftwatch.ports import Clock, Spool, SpoolEntry, State
 
@@ -66,8 +68,14 @@ class Pipeline:
         self._clock = clock
         self._telemetry = telemetry
         self._pace = pace
+        self._totals = Totals()
         self._recorded_at: datetime | None = None
         self._one_at_a_time = threading.Lock()
+
+    def recall(self) -> None:
+        """Let the counters go on where they were when the service ended; the first step does it else."""
+        with self._one_at_a_time, self._state.read() as reader:
+            self._totals.recall(reader, self._telemetry)
 
     def step(self) -> int:
         """Take the next entries through every stage, judge what is due; answers how many rows were taken."""
@@ -84,6 +92,7 @@ class Pipeline:
 
     def _taken(self, tally: Tally) -> list[SpoolEntry]:
         with self._state.transaction() as transaction:
+            self._totals.recall(transaction, self._telemetry)
             entries = self._spool.read(transaction.mark(APPLIED), self._pace.rows_a_step)
             work = Work(
                 transaction=transaction, entries=entries, baselines=self._baselines, plan=self._plan, tally=tally
@@ -95,6 +104,10 @@ class Pipeline:
                 transaction.set_mark(APPLIED, entries[-1].sequence)
             for model, moment in self._judge.judge_due(transaction, tally, work.changed()).items():
                 forget_the_unmet(transaction, tally, model, moment, self._label_horizon)
+            added = self._totals.keep(transaction, tally)
+            reached("stages.saved")
+        reached("stages.committed")
+        self._totals.kept(added)
         return entries
 
     def applied(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -94,6 +95,13 @@ class Tally:
     def observe(self, name: str, values_seconds: list[float], **labels: str) -> None:
         """Like :meth:`Telemetry.observe`, later."""
         self._observed.append((name, values_seconds, labels))
+
+    def counted(self) -> Counter[tuple[str, LabelSet]]:
+        """What is added to each counter."""
+        found: Counter[tuple[str, LabelSet]] = Counter()
+        for name, amount, labels in self._counts:
+            found[name, tuple(sorted(labels.items()))] += amount
+        return found
 
     def publish(self, telemetry: Telemetry) -> None:
         """Hand everything on."""

@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from driftwatch.crash_points import reached
 from driftwatch.errors import StoreError
 from driftwatch.stores.id_hash import Hashes
 from driftwatch.stores.id_runs import Run, fresh, merged, written
@@ -163,6 +164,7 @@ class IdIndex:
                     run.path.unlink()
 
     def _take_over(self, settled: Settling) -> None:
+        reached("ids.file_counted")
         self._settling = None
         problem = settled.after.exception()
         if problem is not None:

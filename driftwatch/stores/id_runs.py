@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from driftwatch.crash_points import reached
 from driftwatch.stores.disk import appearing_whole
 from driftwatch.stores.id_hash import Hashes
 
@@ -111,6 +112,7 @@ def written(runs: Sequence[Run], path: Path) -> Run:
     with appearing_whole(path) as temporary, temporary.open("wb") as file:
         file.write(np.ascontiguousarray(run.high, dtype="<u8").data)
         file.write(np.ascontiguousarray(run.low, dtype="<u8").data)
+    reached("ids.file_written")
     return Run.opened(path, stretch=run.stretch, newest=run.newest, ids=len(run))
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from driftwatch.core.events import Batch
 from driftwatch.core.windows import from_microseconds, to_microseconds
+from driftwatch.crash_points import reached
 from driftwatch.errors import StoreError, StoreFull
 from driftwatch.ports import SpoolEntry, SpoolReceipt
 from driftwatch.stores.disk import disk_failure
@@ -249,6 +250,7 @@ class SqliteSpool:
     def _commit(self, wanted: Sequence[Waiting], removals: Sequence[_Removal]) -> None:
         """Write all of it, or say to each why not."""
         try:
+            reached("spool.begun")
             receipts = self._write(wanted, max((one.sequence for one in removals), default=0))
         except (OSError, sqlite3.Error) as error:
             _fail(disk_failure(error, "The spool cannot be written"), [one.future for one in wanted])
@@ -273,6 +275,7 @@ class SqliteSpool:
                 one.future.set_result(receipt)
             for removal in removals:
                 removal.done.set_result(None)
+            reached("spool.acknowledged")
 
     def _write(self, wanted: Sequence[Waiting], remove_through: int) -> list[SpoolReceipt]:
         """One transaction; when it returns, it is on disk."""
@@ -293,6 +296,8 @@ class SqliteSpool:
                 for member in group.members:
                     sequences[member] = sequence
             change = self._ids.write(connection, hashes[fresh], newest) if wanted else None
+            reached("spool.written")
+        reached("spool.committed")
         if change is not None:
             self._ids.kept(change)
         with self._wake:

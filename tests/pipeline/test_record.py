@@ -72,3 +72,28 @@ def test_a_file_written_before_the_crash_is_written_again_under_the_same_name(ma
     Recorder(world.spool, world.log, world.state, rows_a_file=10_000).record()
     assert written
     assert written == set(world.log._files) - before
+
+
+def test_a_plan_made_when_files_held_more_rows_is_carried_out_whole(make_world) -> None:
+    world = unrecorded_world(make_world)
+    with pytest.raises(Crash):
+        Recorder(world.spool, world.log, CrashingState(world.state, 2), rows_a_file=10_000).record()
+    smaller = Recorder(world.spool, world.log, world.state, rows_a_file=60)
+    assert smaller.record() == 100
+    assert ids_in_log(world) == EXPECTED
+
+
+def test_what_a_dead_process_counted_and_did_not_forget_leaves_the_spool(make_world) -> None:
+    world = unrecorded_world(make_world)
+    remove_through = world.spool.remove_through
+    world.spool.remove_through = lambda sequence: (_ for _ in ()).throw(Crash)
+    with pytest.raises(Crash):
+        Recorder(world.spool, world.log, world.state, rows_a_file=10_000).record()
+    assert world.spool.pending_rows() == 100
+    world.spool.remove_through = remove_through
+    after = Recorder(world.spool, world.log, world.state, rows_a_file=10_000)
+    assert after.unrecorded()
+    assert after.record() == 0
+    assert world.spool.pending_rows() == 0
+    assert not after.unrecorded()
+    assert ids_in_log(world) == EXPECTED
