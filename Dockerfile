@@ -1,4 +1,4 @@
-# The service as a small image: docker build -t driftwatch . && docker run -p 127.0.0.1:8000:8000 -v driftwatch:/data driftwatch
+# The service as a small image: docker build -t driftwatch . and see docs/deployment.md for how it is run.
 FROM python:3.12-slim-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_NO_INPUT=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /build
@@ -45,6 +45,6 @@ WORKDIR /data
 VOLUME /data
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
-    CMD ["python", "-ISc", "import http.client, os; c = http.client.HTTPConnection('127.0.0.1', int(os.environ['DRIFTWATCH_PORT']), timeout=3); c.request('GET', '/healthz'); raise SystemExit(c.getresponse().status != 200)"]
+    CMD ["python", "-ISc", "import http.client, os, ssl; e = os.environ; at = ('127.0.0.1', int(e['DRIFTWATCH_PORT'])); c = http.client.HTTPSConnection(*at, timeout=3, context=ssl._create_unverified_context()) if e.get('DRIFTWATCH_TLS_CERTIFICATE') else http.client.HTTPConnection(*at, timeout=3); c.request('GET', '/healthz'); raise SystemExit(c.getresponse().status != 200)"]
 ENTRYPOINT ["driftwatch-with-kernels", "driftwatch"]
 CMD ["serve"]

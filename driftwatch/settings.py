@@ -6,15 +6,17 @@ file given with ``--config``, the default below.
 
 from __future__ import annotations
 
+import tomllib
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
@@ -22,6 +24,7 @@ from driftwatch.core.evidence import FalseAlarmBudget
 from driftwatch.core.records import AlertKind
 from driftwatch.core.windows import format_duration, parse_duration
 from driftwatch.errors import DriftwatchError, FileError, SettingError
+from driftwatch.web.tokens import MOST_TOKENS, Scope, Token, is_hash
 
 PREFIX = "DRIFTWATCH_"
 
@@ -38,6 +41,38 @@ def _duration(value: Any) -> Any:
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 
 
+class TokenSetting(BaseModel):
+    """A token that the service knows, as ``driftwatch token new`` writes it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    name: str = Field(min_length=1, max_length=128)
+    scopes: frozenset[Scope] = Field(min_length=1)
+    hash: str = Field(repr=False)
+
+    @field_validator("hash")
+    @classmethod
+    def _of_a_token(cls, text: str) -> str:
+        if not is_hash(text):
+            raise ValueError("must be sha256: and 64 hexadecimal digits, as driftwatch token new prints it")
+        return text
+
+    def token(self) -> Token:
+        """What the web knows of it."""
+        return Token(self.name, self.scopes, self.hash)
+
+
+Tokens = Annotated[tuple[TokenSetting, ...], Field(max_length=MOST_TOKENS)]
+
+
+class TokensFile(BaseModel):
+    """A file of tokens and nothing else."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    tokens: Tokens
+
+
 class Settings(BaseSettings):
     """All settings; see the module's text for where a value comes from."""
 
@@ -47,6 +82,16 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
     public_url: str = Field("", description="Address that links in notifications begin with; host and port by default.")
+
+    tokens: Tokens = Field(
+        (), repr=False, description="Who may ask, and for what: see security.md. `driftwatch token new` writes entries."
+    )
+    tokens_file: Path | None = Field(None, description="A TOML file with more tokens.")
+    insecure: bool = Field(
+        False, description="Listen on an address that others reach, without tokens: whoever reaches it may do anything."
+    )
+    tls_certificate: Path | None = Field(None, description="Certificate chain in PEM: the service speaks TLS.")
+    tls_key: Path | None = Field(None, description="Its private key in PEM, without a passphrase.")
 
     window: Duration = Field(parse_duration("1d"), description="Length of a window of event time.")
     lateness: Duration = Field(
@@ -113,17 +158,45 @@ def load_settings(config: Path | None = None, **options: Any) -> Settings:
         settings = configured(**{name: value for name, value in options.items() if value is not None})
         FalseAlarmBudget.parse(settings.false_alarms)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        if first["type"] == "extra_forbidden":
-            raise SettingError("there is no such setting.", field=name, remedy="See docs/settings.md.") from None
-        field = Settings.model_fields.get(str(first["loc"][0]))
-        help_text = f"It is: {field.description}" if field is not None else None
-        problem = first["msg"].removeprefix("Value error, ").rstrip(".")
-        raise SettingError(f"{problem}.", field=name, remedy=help_text) from None
+        raise _setting_error(error) from None
+    except SettingsError as error:
+        name = next((one for one in Settings.model_fields if f'"{one}"' in str(error)), None)
+        raise SettingError("is no JSON, which the environment has lists in.", field=name) from None
     except ValueError as error:
         raise FileError(f"is no TOML: {error}", field=str(config)) from None
+    if settings.tokens_file is not None:
+        settings = settings.model_copy(update={"tokens": (*settings.tokens, *_tokens_of(settings.tokens_file))})
+    if (settings.tls_certificate is None) is not (settings.tls_key is None):
+        missing = "tls_key" if settings.tls_key is None else "tls_certificate"
+        raise SettingError("is missing.", field=missing, remedy="TLS needs a certificate and its key.")
     return settings  # type: ignore[no-any-return]
+
+
+def _setting_error(error: ValidationError) -> SettingError:
+    first = error.errors(include_input=False)[0]
+    name = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return SettingError("there is no such setting.", field=name, remedy="See docs/settings.md.")
+    field = Settings.model_fields.get(str(first["loc"][0]))
+    help_text = f"It is: {field.description}" if field is not None else None
+    problem = first["msg"].removeprefix("Value error, ").rstrip(".")
+    return SettingError(f"{problem}.", field=name, remedy=help_text)
+
+
+def _tokens_of(path: Path) -> tuple[TokenSetting, ...]:
+    try:
+        found = TokensFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise FileError(f"cannot be read ({error.strerror}).", field=str(path), remedy="Check tokens_file.") from None
+    except ValidationError as error:
+        found_error = _setting_error(error)
+        raise FileError(
+            f"{found_error.field}: {found_error.problem}", field=str(path), remedy="Check tokens_file."
+        ) from None
+    except ValueError:
+        # What a parser says of it might repeat a token that somebody put there.
+        raise FileError("is no TOML.", field=str(path), remedy="Check tokens_file.") from None
+    return found.tokens
 
 
 def settings_table() -> list[tuple[str, str, str, str]]:
@@ -135,7 +208,9 @@ def settings_table() -> list[tuple[str, str, str, str]]:
             default = format_duration(default)
         elif isinstance(default, tuple):
             default = ", ".join(default)
-        elif isinstance(default, SecretStr):
+        elif isinstance(default, SecretStr) or default is None:
             default = ""
+        elif isinstance(default, bool):
+            default = str(default).lower()
         rows.append((name, f"{PREFIX}{name.upper()}", str(default), field.description or ""))
     return rows

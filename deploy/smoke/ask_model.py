@@ -1,6 +1,6 @@
 """Asks the compose file's model for a prediction, and waits until driftwatch has counted it.
 
-ask_model.py MODEL_URL DRIFTWATCH_URL
+ask_model.py MODEL_URL DRIFTWATCH_URL TOKEN_FILE
 """
 
 from __future__ import annotations
@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import sys
 import time
+import urllib.error
 import urllib.request
+from pathlib import Path
 
 PATIENCE_SECONDS = 30.0
 PATIENT = {
@@ -16,8 +18,17 @@ PATIENT = {
 }  # fmt: skip
 
 
-def main(model_url: str, driftwatch_url: str) -> None:
-    """Predict for two patients; both must show up in the metrics."""
+def main(model_url: str, driftwatch_url: str, token_file: str) -> None:
+    """Predict for two patients; both must show up in the metrics, which want a token."""
+    metrics = urllib.request.Request(f"{driftwatch_url}/metrics")
+    try:
+        urllib.request.urlopen(metrics, timeout=30)
+    except urllib.error.HTTPError as refused:
+        if refused.code != 401:
+            raise
+    else:
+        raise SystemExit("smoke: driftwatch showed its metrics without a token")
+    metrics.add_header("Authorization", f"Bearer {Path(token_file).read_text()}")
     request = urllib.request.Request(
         f"{model_url}/predict",
         data=json.dumps([PATIENT, PATIENT]).encode(),
@@ -29,7 +40,7 @@ def main(model_url: str, driftwatch_url: str) -> None:
         raise SystemExit(f"smoke: two rows were predicted, with the ids {ids}")
     end = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < end:
-        with urllib.request.urlopen(f"{driftwatch_url}/metrics", timeout=30) as answer:
+        with urllib.request.urlopen(metrics, timeout=30) as answer:
             lines = answer.read().decode().splitlines()
         counted = [line for line in lines if line.startswith("driftwatch_predictions_total{") and "diabetes" in line]
         if sum(float(line.rsplit(" ", 1)[1]) for line in counted) == 2:

@@ -4,7 +4,8 @@
     smoke.py first URL BASELINE   register the baseline, send predictions and labels, look at the answers
     smoke.py again URL            after a restart: everything that was acknowledged is still there
 
-Ends with exit code 1 and one sentence where something is not as it should be.
+The service's token is in the file that DRIFTWATCH_TOKEN_FILE names. Ends with exit code 1 and one sentence where
+something is not as it should be.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import csv
 import http.client
 import json
+import os
 import random
 import sys
 import time
@@ -57,11 +59,13 @@ class Service:
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
+        token = Path(os.environ["DRIFTWATCH_TOKEN_FILE"]).read_text().strip()
+        self._headers = {"content-type": "application/json", "authorization": f"Bearer {token}"}
 
     def ask(self, method: str, path: str, body: bytes | None = None) -> tuple[int, str]:
         """Send a request; answers the status and the text, also of a refusal."""
         request = urllib.request.Request(  # the URL comes from the person who runs the script
-            self._url + path, data=body, method=method, headers={"content-type": "application/json"}
+            self._url + path, data=body, method=method, headers=self._headers
         )
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:

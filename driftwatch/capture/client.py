@@ -60,11 +60,19 @@ class Client:
         How long to wait for a connection, and for each piece of an answer.
     headers
         Sent with every request, for a gateway in between.
+    token
+        Shown to the service, where it wants one; by default what ``DRIFTWATCH_TOKEN`` holds, or the file that
+        ``DRIFTWATCH_TOKEN_FILE`` names.
+    ca
+        A PEM file with whom to trust over https; by default what ``DRIFTWATCH_CA`` names, else the machine's
+        authorities.
 
     Raises
     ------
     InputError
-        For a URL that is none.
+        For a URL that is none, and for a token that cannot be sent.
+    FileError
+        For a file of these that cannot be read.
 
     Examples
     --------
@@ -73,8 +81,16 @@ class Client:
     'http://localhost:8000'
     """
 
-    def __init__(self, url: str, *, timeout_seconds: float = 10.0, headers: Mapping[str, str] | None = None) -> None:
-        self._transport = Transport(url, timeout_seconds=timeout_seconds, headers=headers)
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout_seconds: float = 10.0,
+        headers: Mapping[str, str] | None = None,
+        token: str | None = None,
+        ca: str | Path | None = None,
+    ) -> None:
+        self._transport = Transport(url, timeout_seconds=timeout_seconds, headers=headers, token=token, ca=ca)
 
     @property
     def url(self) -> str:

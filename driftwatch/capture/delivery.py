@@ -16,14 +16,16 @@ from driftwatch.errors import ServiceRejected, ServiceUnavailable
 _FIRST_PAUSE_SECONDS = 0.25
 _LONGEST_PAUSE_SECONDS = 30.0
 _WARN_SECONDS = 60.0
+# What somebody will set right at the service: a token it does not know, a model it does not know.
+_LATER_STATUSES = frozenset({401, 403, 404})
 
 
 class Delivery:
     """Sends the calls of one watched model.
 
-    A service that is away, asks to wait, fails or does not know the model yet is tried again, with pauses that
-    double up to 30 seconds, each shortened by chance so that many senders do not come back together. What the
-    service refuses is counted and not sent again.
+    A service that is away, asks to wait, fails, or does not know the model or the token yet is tried again, with
+    pauses that double up to 30 seconds, each shortened by chance so that many senders do not come back together. What
+    the service refuses is counted and not sent again.
     """
 
     def __init__(self, transport: Transport, model: str, batch_events: int) -> None:
@@ -73,7 +75,7 @@ class Delivery:
                     self._send(events[:half], waiting)
                     self._send(events[half:], waiting)
                     return
-                if error.status != 404:
+                if error.status not in _LATER_STATUSES:
                     waiting.drop(Dropped.REJECTED, len(events))
                     at_fault = f"; at fault: {error.field}" if error.field else ""
                     self._warn(f"the service refused {len(events)} predictions (status {error.status}{at_fault})")

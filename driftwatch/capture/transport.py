@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
+from driftwatch.capture.credentials import authorization, trust
 from driftwatch.errors import InputError, ServiceRejected, ServiceUnavailable
 
 if TYPE_CHECKING:
     from http.client import HTTPConnection, HTTPResponse
+    from pathlib import Path
 
 _WAIT_STATUSES = frozenset({408, 425, 429})
 # uvicorn closes a connection that was silent for five seconds.
@@ -62,18 +64,36 @@ class Transport:
         How long to wait for a connection, and for each piece of an answer.
     headers
         Sent with every request, for a gateway in between.
+    token, ca
+        Shown to the service, and whom to trust over https: see `driftwatch.capture.credentials`.
 
     Raises
     ------
     InputError
-        If ``url`` is no http or https address.
+        If ``url`` is no http or https address, or the token cannot be sent.
+    FileError
+        If a file of these cannot be read.
     """
 
-    def __init__(self, url: str, *, timeout_seconds: float = 10.0, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout_seconds: float = 10.0,
+        headers: Mapping[str, str] | None = None,
+        token: str | None = None,
+        ca: str | Path | None = None,
+    ) -> None:
         self._parts = _checked_url(url)
+        self._trust = trust(ca) if self._parts.scheme == "https" else None
         self.url = url.rstrip("/")
         self._timeout_seconds = timeout_seconds
-        self._headers = {"Accept": "application/json", "User-Agent": "driftwatch", **(headers or {})}
+        self._headers = {
+            "Accept": "application/json",
+            "User-Agent": "driftwatch",
+            **authorization(token),
+            **(headers or {}),
+        }
         self._open: deque[tuple[float, HTTPConnection]] = deque()
 
     def request(
@@ -178,8 +198,10 @@ class Transport:
     def _connection(self) -> HTTPConnection:
         from http.client import HTTPConnection, HTTPSConnection
 
-        kind = HTTPSConnection if self._parts.scheme == "https" else HTTPConnection
-        return kind(self._parts.hostname or "", self._parts.port, timeout=self._timeout_seconds)
+        host, port = self._parts.hostname or "", self._parts.port
+        if self._trust is not None:
+            return HTTPSConnection(host, port, timeout=self._timeout_seconds, context=self._trust)
+        return HTTPConnection(host, port, timeout=self._timeout_seconds)
 
 
 def _checked_url(url: str) -> SplitResult:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from driftwatch.capture.buffer import Buffer, BufferLimits
@@ -21,7 +23,7 @@ _GIVES_BACK_ITSELF = frozenset({"fit", "partial_fit", "set_params", "set_output"
 _NEVER_THE_MODELS = frozenset({"_recorder", "_options", "_called", "__copy__", "__deepcopy__", "__setstate__"})
 
 
-def watch(
+def watch(  # noqa: PLR0913 - a model and where it is known are all that has no default
     model: Any,
     *,
     url: str,
@@ -30,6 +32,8 @@ def watch(
     feature_names: Sequence[str] | None = None,
     classes: Sequence[object] | None = None,
     headers: Mapping[str, str] | None = None,
+    token: str | None = None,
+    ca: str | Path | None = None,
     timeout_seconds: float = 10.0,
     limits: BufferLimits | None = None,
 ) -> Watched:
@@ -45,7 +49,7 @@ def watch(
 
     For scikit-learn it is the estimator that it wraps: ``isinstance``, ``get_params``, pipelines. ``clone`` gives
     an unwatched clone, since what is cloned is trained and tried out, not in production. A pickle holds the model
-    and the settings; the copy starts with an empty buffer.
+    and the settings, without the token: the copy starts with an empty buffer, and finds its token in the environment.
 
     Parameters
     ----------
@@ -66,6 +70,12 @@ def watch(
         The classes in the order of the probabilities; by default ``classes_`` of the model.
     headers
         Sent with every request, for a gateway in between.
+    token
+        Shown to the service, where it wants one; by default what ``DRIFTWATCH_TOKEN`` holds, or the file that
+        ``DRIFTWATCH_TOKEN_FILE`` names.
+    ca
+        A PEM file with whom to trust over https; by default what ``DRIFTWATCH_CA`` names, else the machine's
+        authorities.
     timeout_seconds
         How long the background thread waits for an answer.
     limits
@@ -80,7 +90,10 @@ def watch(
     Raises
     ------
     InputError
-        For a URL that is none, an empty name, or an object that does not predict. Calls never raise this.
+        For a URL that is none, an empty name, a token that cannot be sent, or an object that does not predict. Calls
+        never raise this.
+    FileError
+        For a file of the token or of ``ca`` that cannot be read.
 
     Examples
     --------
@@ -110,6 +123,8 @@ def watch(
         "feature_names": None if feature_names is None else tuple(str(one) for one in feature_names),
         "classes": None if classes is None else tuple(classes),
         "headers": None if headers is None else dict(headers),
+        "token": token,
+        "ca": ca,
         "timeout_seconds": timeout_seconds,
         "limits": limits or BufferLimits(),
     }
@@ -128,7 +143,13 @@ class Watched:
 
     def __init__(self, model: Any, options: dict[str, Any]) -> None:
         limits: BufferLimits = options["limits"]
-        transport = Transport(options["url"], timeout_seconds=options["timeout_seconds"], headers=options["headers"])
+        transport = Transport(
+            options["url"],
+            timeout_seconds=options["timeout_seconds"],
+            headers=options["headers"],
+            token=options["token"],
+            ca=options["ca"],
+        )
         delivery = Delivery(transport, options["name"], limits.batch_events)
         target = Target(
             model=model,
@@ -253,8 +274,15 @@ class Watched:
     def __repr__(self) -> str:
         return f"watch({self._recorder.target.model!r}, name={self._options['name']!r})"
 
+    def __copy__(self) -> Watched:
+        return _watched_again(self._recorder.target.model, self._options)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Watched:
+        return _watched_again(copy.deepcopy(self._recorder.target.model, memo), self._options)
+
     def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
-        return _watched_again, (self._recorder.target.model, self._options)
+        # A file of a model goes where no token should.
+        return _watched_again, (self._recorder.target.model, {**self._options, "token": None})
 
 
 def _watched_again(model: Any, options: dict[str, Any]) -> Watched:

@@ -14,6 +14,7 @@ from driftwatch.cli.demo import demo
 from driftwatch.cli.export import export
 from driftwatch.cli.replay import replay
 from driftwatch.cli.serve import serve
+from driftwatch.cli.token import new
 from driftwatch.errors import DriftwatchError
 
 WRONG_USE = 2
@@ -31,6 +32,11 @@ baseline_app = typer.Typer(help="Fit and show baselines.", no_args_is_help=True)
 baseline_app.command("fit")(fit)
 baseline_app.command("show")(show)
 app.add_typer(baseline_app, name="baseline")
+token_app = typer.Typer(help="Make tokens.", no_args_is_help=True)
+token_app.command("new")(new)
+# With one command alone, Typer would take its name away.
+token_app.callback()(lambda: None)
+app.add_typer(token_app, name="token")
 app.command()(check)
 app.command()(serve)
 app.command()(replay)

@@ -11,13 +11,14 @@ from typing import Annotated
 import typer
 
 from driftwatch.cli.output import progress_notice
+from driftwatch.cli.service import Authority, TokenFile, connected
 from driftwatch.errors import FileError, InputError
 
 Converter = Callable[[Path, Path], Path]
 """Makes a file of the Parquet file at the first path, at the second or where it is, and answers which."""
 
 
-def export(
+def export(  # noqa: PLR0917 - one parameter an option of the command
     model: Annotated[str, typer.Option(help="Name of the model, as it was registered.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="File to write: .parquet, .csv or .ndjson.")],
     start: Annotated[
@@ -26,18 +27,18 @@ def export(
     end: Annotated[str | None, typer.Option("--to", help="Event time to end before.")] = None,
     labelled: Annotated[bool, typer.Option("--labelled", help="Only rows whose label has arrived.")] = False,
     url: Annotated[str, typer.Option(help="Where driftwatch serve is.")] = "http://localhost:8000",
+    token_file: TokenFile = None,
+    ca: Authority = None,
 ) -> None:
     """Write logged predictions and their labels to a file: what the next model can be trained on.
 
     Example: driftwatch export --model flights --from 2013-04-01 --labelled -o april.parquet
     """
-    from driftwatch.capture.client import Client
-
     convert = _converter(output)
     first, last = _moment(start, "--from"), _moment(end, "--to")
 
     def fetch(path: Path) -> None:
-        with Client(url) as client, progress_notice(f"Fetching events of {model} …"):
+        with connected(url, token_file, ca) as client, progress_notice(f"Fetching events of {model} …"):
             client.export(model, first, last, labelled=labelled, path=path)
 
     rows = save(fetch, convert, output)

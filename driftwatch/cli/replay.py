@@ -13,6 +13,7 @@ import typer
 
 from driftwatch.cli.output import console
 from driftwatch.cli.sending import Result, Sending, Tally
+from driftwatch.cli.service import Authority, TokenFile, connected
 from driftwatch.errors import FileError, ServiceUnavailable
 
 _INTERRUPTED = 130
@@ -20,7 +21,7 @@ _REJECTED = 2
 _PART_ROWS = 20_000
 
 
-def replay(
+def replay(  # noqa: PLR0917 - one parameter an option of the command
     events: Annotated[
         Path,
         typer.Argument(
@@ -31,6 +32,8 @@ def replay(
     ],
     model: Annotated[str, typer.Option(help="Name of the model, as it was registered.")],
     url: Annotated[str, typer.Option(help="Where driftwatch serve is.")] = "http://localhost:8000",
+    token_file: TokenFile = None,
+    ca: Authority = None,
     speed: Annotated[
         float | None, typer.Option(min=1e-6, help="Times faster than life; as fast as the service takes if left out.")
     ] = None,
@@ -41,12 +44,11 @@ def replay(
 
     Example: driftwatch replay march.parquet --model flights --speed 10000
     """
-    from driftwatch.capture.client import Client
     from driftwatch.cli.events_file import count_rows, read_parts
     from driftwatch.core.baseline import Baseline
 
     began = time.monotonic()
-    with Client(url) as client:
+    with connected(url, token_file, ca) as client:
         schema = Baseline.from_json(client.baseline(model)).schema
         parts = read_parts(events, schema, rows=_PART_ROWS, by_time=by_time)
         with _progress(events, count_rows(events)) as on_progress:

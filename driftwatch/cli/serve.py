@@ -17,10 +17,15 @@ def serve(
     data: Annotated[Path | None, typer.Option(help="Folder for everything that is kept.")] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Listen where others reach it without tokens: they may do anything.")
+    ] = False,
 ) -> None:
     """Run the service: takes predictions and labels, judges windows, serves the page and the metrics.
 
     Every setting can also be given in the environment, as DRIFTWATCH_WINDOW=7d for example.
+
+    On an address that other machines reach it needs tokens: see driftwatch token new --help.
 
     Example: driftwatch serve --data ./driftwatch-data --port 8000
     """
@@ -30,22 +35,46 @@ def serve(
     from driftwatch.bootstrap import build_service
     from driftwatch.settings import load_settings
     from driftwatch.web.app import build_app
-    from driftwatch.web.server import run_app
+    from driftwatch.web.guard import is_loopback
+    from driftwatch.web.server import run_app, tls_context
 
-    settings = load_settings(config, data=data, host=host, port=port)
     crash_points.arm(os.environ)
+    settings = load_settings(config, data=data, host=host, port=port, insecure=insecure or None)
+    tls = None
+    if settings.tls_certificate is not None and settings.tls_key is not None:
+        tls = tls_context(settings.tls_certificate, settings.tls_key)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for talkative in ("alembic", "uvicorn", "httpx"):
         logging.getLogger(talkative).setLevel(logging.WARNING)
     listener = _listen(settings.host, settings.port)
+    address, bound = listener.getsockname()[:2]
+    if not is_loopback(address) and not settings.tokens:
+        _without_tokens(settings.host, insecure=settings.insecure)
+    if not is_loopback(address) and settings.tokens and tls is None:
+        typer.echo("There is no TLS: tokens and events travel so that whoever is on the way can read them.", err=True)
     service = build_service(settings)
     try:
         service.start()
-        address, bound = listener.getsockname()[:2]
-        typer.echo(f"driftwatch listens on http://{address}:{bound} and keeps its data in {settings.data}", err=True)
-        run_app(build_app(service, settings), listener)
+        shown = f"{'http' if tls is None else 'https'}://{f'[{address}]' if ':' in address else address}:{bound}"
+        typer.echo(f"driftwatch listens on {shown} and keeps its data in {settings.data}", err=True)
+        run_app(build_app(service, settings), listener, tls)
     finally:
         service.close()
+
+
+def _without_tokens(host: str, *, insecure: bool) -> None:
+    """Refuse, or say what it means."""
+    if not insecure:
+        raise SettingError(
+            f"{host} can be reached from other machines, and there are no tokens.",
+            field="host",
+            remedy="Make one with driftwatch token new, listen on 127.0.0.1, or say --insecure.",
+        )
+    typer.echo(
+        f"INSECURE: whoever reaches {host} can read everything that is logged, send what they like, replace baselines "
+        "and stop retrains. There are no tokens.",
+        err=True,
+    )
 
 
 def _listen(host: str, port: int) -> socket.socket:

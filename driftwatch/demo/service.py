@@ -107,7 +107,8 @@ class ServiceProcess:
         return True
 
     def _start(self) -> None:
-        command = [sys.executable, "-m", "driftwatch", "serve", "--data", str(self._data), "--port", str(self._port)]
+        command = [sys.executable, "-m", "driftwatch", "serve", "--data", str(self._data)]
+        command += ["--host", "127.0.0.1", "--port", str(self._port)]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603
                 command,

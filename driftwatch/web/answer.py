@@ -10,7 +10,12 @@ JSON = "application/json"
 
 HeaderPairs = tuple[tuple[bytes, bytes], ...]
 
-_ALWAYS: HeaderPairs = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
+ALWAYS: HeaderPairs = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"cache-control", b"no-store"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+"""Headers of every answer, unless it says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,7 @@ class Answer:
         return [
             (b"content-type", self.content_type.encode("latin-1")),
             (b"content-length", b"%d" % len(self.body)),
-            *_ALWAYS,
+            *ALWAYS,
             *self.headers,
         ]
 
@@ -37,4 +42,4 @@ class Answer:
         await send({"type": "http.response.body", "body": b"" if head else self.body})
 
 
-__all__ = ["JSON", "Answer", "HeaderPairs"]
+__all__ = ["ALWAYS", "JSON", "Answer", "HeaderPairs"]

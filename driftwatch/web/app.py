@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 
@@ -13,6 +14,7 @@ from driftwatch.web.cached_page import CachedPage
 from driftwatch.web.documentation import documentation_router
 from driftwatch.web.events import events_router
 from driftwatch.web.front import Front
+from driftwatch.web.guard import Guard
 from driftwatch.web.health import health_router
 from driftwatch.web.ingest import IngestRoutes
 from driftwatch.web.metrics import CONTENT_TYPE, ServiceCollector, render_with
@@ -66,13 +68,25 @@ def build_app(service: ServiceParts, settings: WebSettings) -> Front:
         alerts_router(operations),
         retrains_router(operations, settings.max_body_bytes),
         events_router(operations, settings.data),
-        health_router(operations),
+        health_router(operations, says_why=not settings.tokens),
         page_router(operations),
         documentation_router(),
     ):
         app.include_router(router)
     document_front_routes(app)
-    return Front(app, IngestRoutes(service.ingest, telemetry), metrics, settings.max_body_bytes)
+    return Front(
+        app,
+        _guard(service, settings),
+        IngestRoutes(service.ingest, telemetry),
+        metrics,
+        settings.max_body_bytes,
+    )
+
+
+def _guard(service: ServiceParts, settings: WebSettings) -> Guard:
+    named = urlsplit(settings.public_url).hostname
+    hosts = None if settings.insecure else frozenset({named} if named else ())
+    return Guard([one.token() for one in settings.tokens], service.telemetry, hosts)
 
 
 __all__ = ["build_app"]

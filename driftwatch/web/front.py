@@ -8,22 +8,26 @@ from http import HTTPStatus
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from driftwatch.web.answer import Answer
+from driftwatch.web.answer import ALWAYS, Answer, HeaderPairs
 from driftwatch.web.bodies import Disconnected, headers_of, read_body
 from driftwatch.web.cached_page import CachedPage
+from driftwatch.web.guard import Guard
 from driftwatch.web.health import alive
 from driftwatch.web.ingest import IngestRoutes, Kind
 from driftwatch.web.problems import ProblemError, problem, unforeseen
 
 _LOGGER = logging.getLogger(__name__)
+# A browser that once spoke TLS with this name does so for a year.
+_OF_TLS: HeaderPairs = ((b"strict-transport-security", b"max-age=31536000"),)
 _INGEST = re.compile(r"/v1/models/([^/]+)/(predictions|labels)")
 
 
 class Front:
-    """Answers ingest, ``/metrics`` and ``/healthz`` itself."""
+    """Turns away who may not ask, and answers ingest, ``/metrics`` and ``/healthz`` itself."""
 
-    def __init__(self, rest: ASGIApp, ingest: IngestRoutes, metrics: CachedPage, most_bytes: int) -> None:
+    def __init__(self, rest: ASGIApp, guard: Guard, ingest: IngestRoutes, metrics: CachedPage, most_bytes: int) -> None:
         self._rest = rest
+        self._guard = guard
         self._ingest = ingest
         self._metrics = metrics
         self._most_bytes = most_bytes
@@ -33,8 +37,10 @@ class Front:
         if scope["type"] != "http":
             await self._rest(scope, receive, send)
             return
+        if scope["scheme"] == "https":
+            send = _with_headers(send, _OF_TLS)
         try:
-            answer = await self._own(scope, receive)
+            answer = self._guard.refusal(scope) or await self._own(scope, receive)
         except Disconnected:
             return
         except ProblemError as error:
@@ -43,7 +49,7 @@ class Front:
             _LOGGER.exception("%s %s", scope["method"], scope["path"])
             answer = unforeseen()
         if answer is None:
-            await self._rest(scope, receive, _with_safe_headers(send))
+            await self._rest(scope, receive, _with_headers(send, ALWAYS))
         else:
             await answer.send(send, head=scope["method"] == "HEAD")
 
@@ -71,12 +77,11 @@ def _other_method(method: str, allowed: str) -> Answer:
     )
 
 
-def _with_safe_headers(send: Send) -> Send:
+def _with_headers(send: Send, added: HeaderPairs) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             present = {name.lower() for name, _ in message["headers"]}
-            added = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
-            message["headers"] = [*message["headers"], *((name, value) for name, value in added if name not in present)]
+            message["headers"] = [*message["headers"], *(one for one in added if one[0] not in present)]
         await send(message)
 
     return sending

@@ -29,8 +29,11 @@ def alive() -> Answer:
     return _ALIVE
 
 
-def health_router(operations: Operations) -> APIRouter:
-    """``/readyz``: whether events can be taken and are worked on."""
+def health_router(operations: Operations, *, says_why: bool) -> APIRouter:
+    """``/readyz``: whether events can be taken and are worked on.
+
+    It needs no token. ``says_why`` is whether everybody may know what is in the way, which may name a folder.
+    """
     router = APIRouter(tags=["service"])
 
     @router.get("/readyz", summary="Does the service do its work?", responses=problem_responses(503))
@@ -39,7 +42,8 @@ def health_router(operations: Operations) -> APIRouter:
         ready, why = operations.readiness()
         if ready:
             return response_of(_READY)
-        return response_of(problem(HTTPStatus.SERVICE_UNAVAILABLE, "not-ready", why))
+        detail = why if says_why else "It cannot do its work at the moment. The log and the status page say why."
+        return response_of(problem(HTTPStatus.SERVICE_UNAVAILABLE, "not-ready", detail))
 
     return router
 

@@ -64,6 +64,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("outstanding_predictions", _GAUGE, ("model",), "Predictions that wait for their label."),
     Metric("waiting_labels", _GAUGE, ("model",), "Labels that wait for their prediction."),
     Metric("watermark_timestamp_seconds", _GAUGE, ("model",), "How far the stream has come, event time."),
+    Metric("auth_failures_total", _COUNTER, ("reason",), "Requests turned away: no token, none that is known, scope."),
     Metric("ready", _GAUGE, (), "1 while events are taken and worked on."),
     Metric("series_omitted", _GAUGE, (), "Series left off this page because of the setting max_series."),
     Metric("build_info", _GAUGE, ("version",), "Always 1; the label says which driftwatch this is."),

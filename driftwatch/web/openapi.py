@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI
 
+from driftwatch.web.guard import scope_of
 from driftwatch.web.health import Health
 from driftwatch.web.ingest import Kind, Taken
 from driftwatch.web.names import MODEL_NAME
@@ -30,6 +31,14 @@ _EXAMPLES: Mapping[Kind, dict[str, Any]] = {
         "label": 11.0,
         "event_time": "2013-03-01T08:20:00Z",
     },
+}
+_SECURITY_SCHEMES = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A token that `driftwatch token new` made, with the scope that the operation names.",
+    },
+    "basic": {"type": "http", "scheme": "basic", "description": "For browsers: any name, the token as the password."},
 }
 _SUMMARIES = {Kind.PREDICTIONS: "Log predictions", Kind.LABELS: "Send labels"}
 _DESCRIPTIONS = {
@@ -54,11 +63,27 @@ def document_front_routes(app: FastAPI) -> None:
             document = own()
             paths, schemas = _front_paths()
             document["paths"] = {**paths, **document["paths"]}
-            document.setdefault("components", {}).setdefault("schemas", {}).update(schemas)
+            components = document.setdefault("components", {})
+            components.setdefault("schemas", {}).update(schemas)
+            components["securitySchemes"] = _SECURITY_SCHEMES
+            _tell_who_may_ask(document["paths"])
             app.openapi_schema = document
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _tell_who_may_ask(paths: dict[str, Any]) -> None:
+    """Add to each operation the scope that it needs, where the service has tokens, and how it refuses."""
+    for path, item in paths.items():
+        for method, operation in item.items():
+            scope = scope_of(method.upper(), path)
+            if scope is None:
+                continue
+            kinds = ("bearer", "basic") if method == "get" else ("bearer",)
+            # An empty requirement: a service of this machine alone may have no tokens.
+            operation["security"] = [*({kind: [scope.value]} for kind in kinds), {}]
+            operation["responses"] |= {str(status): problem_response(status) for status in (401, 403)}
 
 
 def _front_paths() -> tuple[dict[str, Any], dict[str, Any]]:

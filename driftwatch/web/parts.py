@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
 from driftwatch.pipeline.ingest import Ingest
 from driftwatch.pipeline.operations import Operations
 from driftwatch.pipeline.telemetry import Telemetry
+from driftwatch.web.tokens import Token
 
 
 class ServiceParts(Protocol):
@@ -29,12 +31,35 @@ class ServiceParts(Protocol):
         ...
 
 
+class KnownToken(Protocol):
+    """A token among the settings."""
+
+    def token(self) -> Token:
+        """What the web knows of it."""
+        ...
+
+
 class WebSettings(Protocol):
     """The settings that the web uses."""
 
     @property
     def data(self) -> Path:
         """The folder that exports are made in."""
+        ...
+
+    @property
+    def tokens(self) -> Sequence[KnownToken]:
+        """The tokens that are good; none for a service of this machine."""
+        ...
+
+    @property
+    def insecure(self) -> bool:
+        """Whether a service without tokens answers to any name."""
+        ...
+
+    @property
+    def public_url(self) -> str:
+        """Where people reach it; empty for host and port."""
         ...
 
     @property
@@ -48,4 +73,4 @@ class WebSettings(Protocol):
         ...
 
 
-__all__ = ["ServiceParts", "WebSettings"]
+__all__ = ["KnownToken", "ServiceParts", "WebSettings"]

@@ -1,6 +1,7 @@
 """The web application in front of a service of in-memory parts, with a model whose flights can be sent day by day."""
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -106,16 +107,16 @@ def event(prediction_id: str, moment: datetime, distance: float = 800.0, carrier
 
 
 @contextmanager
-def served(app: ASGIApp) -> Iterator[str]:
+def served(app: ASGIApp, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """The application behind a real server of its own; answers its address."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = server_of(app)
+        server = server_of(app, tls)
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
         try:
             while not server.started and thread.is_alive():
                 time.sleep(0.005)
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+            yield f"{'http' if tls is None else 'https'}://127.0.0.1:{listener.getsockname()[1]}"
         finally:
             server.should_exit = True
             thread.join(20)
@@ -134,6 +135,12 @@ def made(data: Path, document: str, **options: Any) -> Iterator[Web]:
         httpx.Client(base_url=url, timeout=20, trust_env=False) as client,
     ):
         yield Web(client, service, clock, sink, document)
+
+
+@pytest.fixture(scope="session")
+def shared_web(tmp_path_factory: pytest.TempPathFactory, document: str) -> Callable[..., Any]:
+    """Makes a service that tests of a module share."""
+    return lambda **options: made(tmp_path_factory.mktemp("data"), document, **options)
 
 
 @pytest.fixture
