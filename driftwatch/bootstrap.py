@@ -101,7 +101,7 @@ def build_service(settings: Settings) -> Service:
             horizon_seconds=settings.duplicate_horizon.total_seconds(),
             max_rows=settings.spool_rows,
         )
-        state = SqlState.open(folder.state_url)
+        state = SqlState.open(folder.state_url, label_horizon=settings.label_horizon)
         return assemble(settings, spool=spool, log=ParquetLog(folder.log_path), state=state, folder=folder)
     except BaseException:
         folder.close()

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
@@ -28,6 +28,7 @@ from driftwatch.core.records import (
     WindowRecord,
     WindowStage,
 )
+from driftwatch.core.table import Names, Values
 
 
 class Clock(Protocol):
@@ -188,31 +189,51 @@ class StoredSlice:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Outstanding:
-    """Predictions that wait for labels, as columns of equal length.
+    """Predictions of one version of a model that wait for labels, as columns of equal length.
 
-    ``prediction`` is what quality needs of each row (prediction and scores), one small blob a row in an encoding
-    of the pipeline's choice.
+    ``values``, of shape ``(n, k)``, is what quality needs of each row (the prediction, then its scores) in an
+    encoding of the pipeline's choice; ``k`` is the same for all rows of a version.
     """
 
     prediction_ids: tuple[str, ...]
-    model_versions: tuple[str, ...]
-    segments: tuple[str, ...]
-    event_time: NDArray[np.int64]
-    prediction: tuple[bytes, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JoinedLabel:
-    """A label that met its prediction. ``replaced`` is the label that had been joined before, if any."""
-
-    prediction_id: str
     model_version: str
-    segment: str
-    event_time: int
-    prediction: bytes
-    label: str
-    label_time: int
-    replaced: str | None
+    segments: Names
+    event_time: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.prediction_ids)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class JoinedLabels:
+    """Labels that met predictions of one version of a model, as columns of equal length.
+
+    Attributes
+    ----------
+    rows
+        Positions, ascending, among the predictions or labels that were given.
+    model_version, segments, event_time, values
+        Of the predictions: see `Outstanding`.
+    labels, label_time
+        The labels, and when they became known.
+    replaced
+        The label that had been joined before; missing where none had been. Of the same kind as ``labels``: where
+        a version has had both numbers and names, both are names, numbers as `driftwatch.core.table.name_of` names
+        them.
+    """
+
+    rows: NDArray[np.intp]
+    model_version: str
+    segments: Names
+    event_time: NDArray[np.int64]
+    values: NDArray[np.float64]
+    labels: Values
+    label_time: NDArray[np.int64]
+    replaced: Values
+
+    def __len__(self) -> int:
+        return len(self.rows)
 
 
 class OutboxState(StrEnum):
@@ -321,7 +342,48 @@ class StateReader(Protocol):
         ...
 
 
-class StateTransaction(StateReader, Protocol):
+def stretch_microseconds(horizon: timedelta) -> int:
+    """The length of the stretches of event time by which the join forgets: a sixteenth of the horizon.
+
+    Examples
+    --------
+    >>> stretch_microseconds(timedelta(days=16)) // 1_000_000
+    86400
+    """
+    return max(1, -(-(horizon // timedelta(microseconds=1)) // 16))
+
+
+class LabelJoin(Protocol):
+    """Where labels meet predictions, whichever comes first.
+
+    What is forgotten is forgotten by whole stretches of event time: see `stretch_microseconds`.
+    """
+
+    def add_outstanding(self, model: str, rows: Outstanding) -> list[JoinedLabels]:
+        """Remember predictions for the join; answers those whose label was already waiting.
+
+        A prediction that is known already stays as it is.
+        """
+        ...
+
+    def join_labels(self, batch: LabelBatch) -> list[JoinedLabels]:
+        """Join labels with outstanding predictions, by version.
+
+        A label whose prediction is not known waits. A label that comes again replaces the one before: the last
+        acknowledged counts, and of several in the batch the last. One equal to that already joined is not answered.
+        """
+        ...
+
+    def forget_outstanding(self, model: str, before: int) -> tuple[int, int]:
+        """Forget predictions (joined or not) and waiting labels of all stretches that end at ``before`` or earlier.
+
+        What comes later and is older counts as of the stretch that ``before`` lies in. Answers how many predictions
+        never met a label, and how many labels never met a prediction.
+        """
+        ...
+
+
+class StateTransaction(StateReader, LabelJoin, Protocol):
     """Changes that happen together or not at all; reads inside see them."""
 
     def put_baseline(self, baseline: StoredBaseline) -> None:
@@ -338,25 +400,6 @@ class StateTransaction(StateReader, Protocol):
 
     def put_slices(self, slices: Sequence[StoredSlice]) -> None:
         """Insert or replace by key."""
-        ...
-
-    def add_outstanding(self, model: str, rows: Outstanding) -> list[JoinedLabel]:
-        """Remember predictions for the join; answers those whose label was already waiting."""
-        ...
-
-    def join_labels(self, batch: LabelBatch) -> list[JoinedLabel]:
-        """Join labels with outstanding predictions.
-
-        A label whose prediction is not known waits. A label equal to the one already joined is not answered.
-        Several labels for one id: the last in the batch counts. ``JoinedLabel.label`` is the label as text.
-        """
-        ...
-
-    def forget_outstanding(self, model: str, before: int) -> tuple[int, int]:
-        """Forget predictions (joined or not) and waiting labels with an event time before ``before``.
-
-        Answers how many predictions never met a label, and how many labels never met a prediction.
-        """
         ...
 
     def put_window(self, window: WindowRecord) -> None:
@@ -431,7 +474,8 @@ class Sink(Protocol):
 
 __all__ = [
     "Clock",
-    "JoinedLabel",
+    "JoinedLabels",
+    "LabelJoin",
     "Log",
     "LogFile",
     "OutboxMessage",
@@ -448,4 +492,5 @@ __all__ = [
     "StateTransaction",
     "StoredBaseline",
     "StoredSlice",
+    "stretch_microseconds",
 ]

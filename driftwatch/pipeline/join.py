@@ -2,44 +2,32 @@
 
 from __future__ import annotations
 
-import struct
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from driftwatch.core.baseline import Baseline
 from driftwatch.core.events import LabelBatch, PredictionBatch, joined_labels
 from driftwatch.core.performance import PerformanceSums
 from driftwatch.core.profile import Profile
 from driftwatch.core.records import Task
-from driftwatch.core.table import Names, Numbers, Table, Values
+from driftwatch.core.table import Names, Numbers, Table, Values, name_of
 from driftwatch.core.windows import MICROSECONDS
 from driftwatch.pipeline.work import Work
-from driftwatch.ports import JoinedLabel, Outstanding, SliceKey
-
-_DOUBLE = struct.Struct("<d")
+from driftwatch.ports import JoinedLabels, Outstanding, SliceKey
 
 
 def join_labels(work: Work) -> None:
     """Join the step's predictions and labels with what was there before."""
-    joined: dict[str, list[JoinedLabel]] = defaultdict(list)
     for batch in work.predictions():
         if work.baseline(batch.model, batch.model_version).schema.prediction is not None:
-            joined[batch.model] += work.transaction.add_outstanding(batch.model, _outstanding(work, batch))
+            for joined in work.transaction.add_outstanding(batch.model, _outstanding(work, batch)):
+                _add_joined(work, batch.model, joined)
     for labels in _labels_by_model(work):
-        joined[labels.model] += work.transaction.join_labels(labels)
-    for model, pairs in joined.items():
-        for key, found in _by_slice(work, model, pairs).items():
-            _add_quality(work, key, found)
-
-
-def _by_slice(work: Work, model: str, pairs: Sequence[JoinedLabel]) -> dict[SliceKey, list[JoinedLabel]]:
-    starts = work.plan.slice_starts(np.array([one.event_time for one in pairs], dtype=np.int64))
-    groups: dict[SliceKey, list[JoinedLabel]] = defaultdict(list)
-    for one, start in zip(pairs, starts.tolist(), strict=True):
-        groups[SliceKey(model=model, model_version=one.model_version, segment="", start=start)].append(one)
-    return groups
+        for joined in work.transaction.join_labels(labels):
+            _add_joined(work, labels.model, joined)
 
 
 def _labels_by_model(work: Work) -> list[LabelBatch]:
@@ -51,39 +39,48 @@ def _labels_by_model(work: Work) -> list[LabelBatch]:
 
 
 def _outstanding(work: Work, batch: PredictionBatch) -> Outstanding:
-    prediction = work.baseline(batch.model, batch.model_version).schema.prediction
+    baseline = work.baseline(batch.model, batch.model_version)
     return Outstanding(
         prediction_ids=batch.prediction_ids,
-        model_versions=(batch.model_version,) * len(batch),
-        segments=batch.segments,
+        model_version=batch.model_version,
+        segments=Names.of(batch.segments),
         event_time=batch.event_time,
-        prediction=_packed(batch.columns[prediction or ""]),
+        values=_packed(baseline, batch),
     )
 
 
-def _add_quality(work: Work, key: SliceKey, pairs: Sequence[JoinedLabel]) -> None:
-    baseline = work.baseline(key.model, key.model_version)
-    sums = work.slice(key)
-    predictions = _unpacked(baseline, [one.prediction for one in pairs])
-    labels = _label_values(baseline, [one.label for one in pairs])
-    sums.performance += _quality(baseline, predictions, labels)
-    sums.profile += _label_profile(baseline, labels)
-    corrected = np.array([position for position, one in enumerate(pairs) if one.replaced is not None], dtype=np.intp)
-    if len(corrected):
-        before = _label_values(baseline, [one.replaced for one in pairs if one.replaced is not None])
-        sums.performance -= _quality(baseline, predictions.take(corrected), before)
-        sums.profile -= _label_profile(baseline, before)
-    sums.labels += len(pairs) - len(corrected)
-    _count(work, key, pairs, len(corrected))
+def _add_joined(work: Work, model: str, joined: JoinedLabels) -> None:
+    """Add the labels of one version to the quality of their slices."""
+    baseline = work.baseline(model, joined.model_version)
+    predictions = _predictions(baseline, joined.values)
+    labels, replaced = _labels(baseline, joined.labels), _labels(baseline, joined.replaced)
+    # A correction that no number or class can be made of is one all the same.
+    corrected = _is_present(joined.replaced)
+    for start, rows in _by_slice(work, joined.event_time):
+        sums = work.slice(SliceKey(model=model, model_version=joined.model_version, segment="", start=start))
+        sums.performance += _quality(baseline, predictions.take(rows), labels.take(rows))
+        sums.profile += _label_profile(baseline, labels.take(rows))
+        before = rows[corrected[rows]]
+        if len(before):
+            sums.performance -= _quality(baseline, predictions.take(before), replaced.take(before))
+            sums.profile -= _label_profile(baseline, replaced.take(before))
+        sums.labels += len(rows) - len(before)
+    _count(work, model, joined, int(np.count_nonzero(corrected)))
 
 
-def _count(work: Work, key: SliceKey, pairs: Sequence[JoinedLabel], corrected: int) -> None:
-    version = {"model": key.model, "model_version": key.model_version}
-    work.tally.count("labels_total", len(pairs) - corrected, outcome="joined", **version)
+def _by_slice(work: Work, event_time: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.intp]]]:
+    starts = work.plan.slice_starts(event_time)
+    for start in np.unique(starts).tolist():
+        yield start, np.flatnonzero(starts == start)
+
+
+def _count(work: Work, model: str, joined: JoinedLabels, corrected: int) -> None:
+    version = {"model": model, "model_version": joined.model_version}
+    work.tally.count("labels_total", len(joined) - corrected, outcome="joined", **version)
     if corrected:
         work.tally.count("labels_total", corrected, outcome="corrected", **version)
-    delays = [max(0, one.label_time - one.event_time) / MICROSECONDS for one in pairs]
-    work.tally.observe("label_delay_seconds", delays, model=key.model)
+    delays = np.maximum(joined.label_time - joined.event_time, 0) / MICROSECONDS
+    work.tally.observe("label_delay_seconds", delays, model=model)
 
 
 def _quality(baseline: Baseline, predictions: Values, labels: Values) -> PerformanceSums:
@@ -97,20 +94,52 @@ def _label_profile(baseline: Baseline, labels: Values) -> Profile:
     return Profile.of(baseline, Table(columns, 0))
 
 
-def _packed(predictions: Values) -> tuple[bytes, ...]:
-    if isinstance(predictions, Numbers):
-        raw = np.ascontiguousarray(predictions.values, dtype="<f8").tobytes()
-        return tuple(raw[start : start + _DOUBLE.size] for start in range(0, len(raw), _DOUBLE.size))
-    return tuple((name or "").encode() for name in predictions.to_list())
+def _packed(baseline: Baseline, batch: PredictionBatch) -> NDArray[np.float64]:
+    """What quality needs of predictions, a row each: the number or the class's position, then the scores."""
+    schema = baseline.schema
+    predicted = batch.columns[schema.prediction or ""]
+    values = np.full((len(batch), 1 + len(schema.scores)), np.nan)
+    if isinstance(predicted, Names):
+        codes = predicted.recoded(schema.classes)
+        values[:, 0] = np.where(codes < 0, np.nan, codes)
+    else:
+        values[:, 0] = predicted.values
+    for position, name in enumerate(schema.scores, start=1):
+        score = batch.columns[name]
+        if isinstance(score, Numbers):
+            values[:, position] = score.values
+    return values
 
 
-def _unpacked(baseline: Baseline, packed: Sequence[bytes]) -> Values:
+def _predictions(baseline: Baseline, values: NDArray[np.float64]) -> Values:
+    """The predictions of `_packed`."""
+    schema, predicted = baseline.schema, np.ascontiguousarray(values[:, 0])
+    if schema.task is Task.REGRESSION:
+        return Numbers(predicted)
+    codes = np.where(np.isnan(predicted), -1, predicted).astype(np.int32)
+    # Longer than every class, so none of them: what stands for a name outside the classes.
+    other = "".join(schema.classes) + "?"
+    return Names(codes, (*schema.classes, other))
+
+
+def _labels(baseline: Baseline, labels: Values) -> Values:
+    """Labels in the kind of the version's task: they were checked against the newest version's, which may differ."""
     if baseline.schema.task is Task.REGRESSION:
-        return Numbers(np.frombuffer(b"".join(packed), dtype="<f8"))
-    return Names.of([one.decode() for one in packed])
+        if isinstance(labels, Numbers):
+            return labels
+        return Numbers(np.array([*map(_number, labels.names), np.nan])[labels.codes])
+    if isinstance(labels, Names):
+        return labels
+    return Names.of([None if one is None else name_of(one) for one in labels.to_list()])
 
 
-def _label_values(baseline: Baseline, labels: Sequence[str]) -> Values:
-    if baseline.schema.task is Task.REGRESSION:
-        return Numbers(np.array([float(one) for one in labels], dtype=np.float64))
-    return Names.of(labels)
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return np.nan
+
+
+def _is_present(values: Values) -> NDArray[np.bool_]:
+    found: NDArray[np.bool_] = values.codes >= 0 if isinstance(values, Names) else ~np.isnan(values.values)
+    return found

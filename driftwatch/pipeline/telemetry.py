@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
-from bisect import bisect_left
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 LabelSet = tuple[tuple[str, str], ...]
+Durations = Sequence[float] | NDArray[np.float64]
 
 DELAY_BOUNDS_SECONDS = (60.0, 600.0, 3_600.0, 6 * 3_600.0, 86_400.0, 3 * 86_400.0, 7 * 86_400.0, 30 * 86_400.0)
 
@@ -64,14 +67,16 @@ class Telemetry:
             self._counters[key] = self._counters.get(key, 0) + amount
             self._revision += 1
 
-    def observe(self, name: str, values_seconds: list[float], **labels: str) -> None:
+    def observe(self, name: str, values_seconds: Durations, **labels: str) -> None:
         """Add to a histogram of durations, in seconds."""
         key = (name, tuple(sorted(labels.items())))
+        values = np.asarray(values_seconds, dtype=np.float64)
+        buckets = np.searchsorted(DELAY_BOUNDS_SECONDS, values)
+        added = np.bincount(buckets, minlength=len(DELAY_BOUNDS_SECONDS) + 1)
         with self._lock:
-            counts, total = self._histograms.get(key) or ([0] * (len(DELAY_BOUNDS_SECONDS) + 1), 0.0)
-            for value in values_seconds:
-                counts[bisect_left(DELAY_BOUNDS_SECONDS, value)] += 1
-            self._histograms[key] = (counts, total + sum(values_seconds))
+            counts, total = self._histograms.get(key) or ([0] * len(added), 0.0)
+            counts = [count + more for count, more in zip(counts, added.tolist(), strict=True)]
+            self._histograms[key] = (counts, total + float(values.sum()))
             self._revision += 1
 
     def snapshot(self) -> Snapshot:
@@ -86,13 +91,13 @@ class Tally:
 
     def __init__(self) -> None:
         self._counts: list[tuple[str, int, dict[str, str]]] = []
-        self._observed: list[tuple[str, list[float], dict[str, str]]] = []
+        self._observed: list[tuple[str, Durations, dict[str, str]]] = []
 
     def count(self, name: str, amount: int = 1, **labels: str) -> None:
         """Like :meth:`Telemetry.count`, later."""
         self._counts.append((name, amount, labels))
 
-    def observe(self, name: str, values_seconds: list[float], **labels: str) -> None:
+    def observe(self, name: str, values_seconds: Durations, **labels: str) -> None:
         """Like :meth:`Telemetry.observe`, later."""
         self._observed.append((name, values_seconds, labels))
 

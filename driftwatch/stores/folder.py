@@ -20,7 +20,7 @@ class DataFolder:
 
         lock        who holds the folder
         spool.db    what was acknowledged and is not in the log yet
-        state.db    baselines, windows, alerts, retrains, the outbox
+        state.db    baselines, windows, alerts, retrains, the outbox; beside it, files of the join of labels
         log/        predictions and labels as Parquet
 
     The folder is made with permissions 0700 where it is missing. The lock is the operating system's: it goes when

@@ -11,6 +11,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Self
 
@@ -27,8 +28,10 @@ from driftwatch.errors import StoreError
 from driftwatch.ports import StateReader, StateTransaction
 from driftwatch.stores.disk import disk_failure
 from driftwatch.stores.state_changes import SqlStateTransaction
+from driftwatch.stores.state_join import JoinStore
 from driftwatch.stores.state_questions import SqlStateReader
 
+LABEL_HORIZON = timedelta(days=90)
 _BUSY_SECONDS = 10.0
 _WRITER_PRAGMAS = (
     "cache_size = -32768",
@@ -44,32 +47,39 @@ class SqlState:
     Safe to use from several threads. Transactions wait for each other and do not nest.
     """
 
-    def __init__(self, writer: Engine, reader: Engine) -> None:
+    def __init__(self, writer: Engine, reader: Engine, joins: JoinStore) -> None:
         self._writer = writer
         self._reader = reader
+        self._joins = joins
         self._writing = threading.Lock()
 
     @classmethod
-    def open(cls, url: str) -> Self:
+    def open(cls, url: str, *, label_horizon: timedelta = LABEL_HORIZON) -> Self:
         """Open the database, make it where it is missing, and bring its tables up to date.
 
         Parameters
         ----------
         url
-            As SQLAlchemy writes it: ``sqlite:////var/lib/driftwatch/state.db``.
+            As SQLAlchemy writes it: ``sqlite:////var/lib/driftwatch/state.db``. Large files of the join come to lie
+            beside it in ``state.db.join``.
+        label_horizon
+            How long predictions and labels wait for each other; they are forgotten up to a sixteenth of it later.
 
         Raises
         ------
         StoreError
-            The database cannot be opened, is of a kind that is not supported, or belongs to a later driftwatch.
+            The database cannot be opened, is of a kind that is not supported, or belongs to a later driftwatch,
+            or a file that it counts on is gone.
         """
         path = _database_path(url)
         writer = _engine(url, begin="BEGIN IMMEDIATE", connections=1, pragmas=_WRITER_PRAGMAS)
         reader = _engine(url, begin="BEGIN", connections=_READERS, pragmas=("query_only = ON",))
-        state = cls(writer, reader)
+        joins = JoinStore(path.with_name(f"{path.name}.join"), label_horizon)
+        state = cls(writer, reader, joins)
         try:
             with _disk_errors_named(f"The state {path} cannot be opened"), writer.begin() as connection:
                 _upgrade(connection, path)
+                joins.load(connection)
         except BaseException:
             state.close()
             raise
@@ -100,15 +110,15 @@ class SqlState:
         StoreError
             The database cannot be written; nothing was changed.
         """
-        with (
-            self._writing,
-            _disk_errors_named("The state cannot be written"),
-            self._writer.begin() as connection,
-        ):
-            yield SqlStateTransaction(connection)
+        with self._writing:
+            with _disk_errors_named("The state cannot be written"), self._writer.begin() as connection:
+                transaction = SqlStateTransaction(connection, self._joins)
+                yield transaction
+            transaction.committed()
 
     def close(self) -> None:
         """Close all connections that are not in use."""
+        self._joins.close()
         self._reader.dispose()
         self._writer.dispose()
 

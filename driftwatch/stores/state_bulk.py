@@ -46,6 +46,15 @@ def upsert(
     return statement.on_conflict_do_update(index_elements=names, set_=changed), tuple(columns)
 
 
+def upsert_added(connection: Connection, table: Table, columns: Sequence[str]) -> tuple[Insert, tuple[str, ...]]:
+    """Like `upsert`, for numbers: where a row with the same primary key is there, the new values are added to it."""
+    names = [column.name for column in table.primary_key]
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(table)
+    changed = {name: table.c[name] + statement.excluded[name] for name in columns if name not in names}
+    return statement.on_conflict_do_update(index_elements=names, set_=changed), tuple(columns)
+
+
 def execute_many(
     connection: Connection,
     statement: tuple[Insert | Update | Delete, tuple[str, ...]],

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from driftwatch.core.events import LabelBatch
 from driftwatch.core.records import Alert, RetrainEpisode, RetrainStep, WindowRecord
 from driftwatch.errors import StateConflict, UnknownRetrain
-from driftwatch.ports import JoinedLabel, LogFile, OutboxMessage, Outstanding, StoredBaseline, StoredSlice
+from driftwatch.ports import JoinedLabels, LogFile, OutboxMessage, Outstanding, StoredBaseline, StoredSlice
 from driftwatch.stores import state_rows as rows
 from driftwatch.stores import state_tables as tables
 from driftwatch.stores.state_bulk import put
-from driftwatch.stores.state_join import LabelJoin
+from driftwatch.stores.state_join import JoinStore, JoinWork
 from driftwatch.stores.state_questions import SqlStateReader
 
 
 class SqlStateTransaction(SqlStateReader):
     """Changes within one connection's transaction; see `driftwatch.ports.StateTransaction`."""
+
+    def __init__(self, connection: Connection, joins: JoinStore) -> None:
+        super().__init__(connection)
+        self._joins = joins
+        self._joining: JoinWork | None = None
 
     def put_baseline(self, baseline: StoredBaseline) -> None:
         """Insert or replace by model and version."""
@@ -36,20 +41,27 @@ class SqlStateTransaction(SqlStateReader):
         """Insert or replace by key."""
         put(self._connection, tables.slice_, [rows.slice_row(one) for one in slices])
 
-    def add_outstanding(self, model: str, rows: Outstanding) -> list[JoinedLabel]:
-        """Remember predictions for the join; answers those whose label was already waiting.
+    def add_outstanding(self, model: str, rows: Outstanding) -> list[JoinedLabels]:
+        """Remember predictions for the join; answers those whose label was already waiting."""
+        return self._join().add_predictions(model, rows)
 
-        A prediction that is known already stays as it is.
-        """
-        return LabelJoin(self._connection, model).add_predictions(rows)
-
-    def join_labels(self, batch: LabelBatch) -> list[JoinedLabel]:
+    def join_labels(self, batch: LabelBatch) -> list[JoinedLabels]:
         """Join labels with outstanding predictions; missing labels are no labels."""
-        return LabelJoin(self._connection, batch.model).add_labels(batch)
+        return self._join().add_labels(batch)
 
     def forget_outstanding(self, model: str, before: int) -> tuple[int, int]:
         """Forget old predictions and waiting labels; answers how many of each never met."""
-        return LabelJoin(self._connection, model).forget(before)
+        return self._join().forget(model, before)
+
+    def committed(self) -> None:
+        """Say that the changes are on disk."""
+        if self._joining is not None:
+            self._joins.kept(self._joining)
+
+    def _join(self) -> JoinWork:
+        if self._joining is None:
+            self._joining = self._joins.change(self._connection)
+        return self._joining
 
     def put_window(self, window: WindowRecord) -> None:
         """Insert or replace by key."""

@@ -1,169 +1,325 @@
-"""The join of labels with predictions, on disk, in bulk."""
+"""The join of labels with predictions, on disk, in columns.
+
+Predictions and labels that wait are rows of the index (`driftwatch.stores.join_index`), known by the hash of model and
+id. A label that meets its prediction becomes a newer row of that prediction; one that does not waits as a row of its
+own, and is gone when its prediction comes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import secrets
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, delete, func, insert, select
 
 from driftwatch.core.events import LabelBatch
-from driftwatch.ports import JoinedLabel, Outstanding
+from driftwatch.core.table import Names, Numbers, Values, name_of
+from driftwatch.ports import JoinedLabels, Outstanding, stretch_microseconds
 from driftwatch.stores import state_tables as tables
-from driftwatch.stores.state_bulk import GIVEN, among_given, execute_many, given, upsert
+from driftwatch.stores.id_hash import KEY_BYTES, Hashes, IdHash
+from driftwatch.stores.join_index import Hits, JoinChange, JoinIndex, Shelf
+from driftwatch.stores.join_names import JoinNames, NamesChange
+from driftwatch.stores.join_rows import GONE, NAME, NO_LABEL, NUMBER, WAITING, Rows, row_type
+from driftwatch.stores.state_bulk import execute_many, put, upsert_added
 
-_OUTSTANDING = ("ordinal", "model", "prediction_id", "model_version", "segment", "event_time", "prediction")
+
+class JoinStore:
+    """What the join keeps between transactions.
+
+    Parameters
+    ----------
+    folder
+        Of the files; the join's alone.
+    horizon
+        How long rows wait; it may be another one than before.
+    """
+
+    def __init__(self, folder: Path, horizon: timedelta) -> None:
+        self.stretch_us = stretch_microseconds(horizon)
+        self.index = JoinIndex(folder)
+        self.names = JoinNames()
+        self.hash = IdHash(bytes(KEY_BYTES))
+
+    def load(self, connection: Connection) -> None:
+        """Read what the database and the files hold; the first time, make the secret key.
+
+        Raises
+        ------
+        StoreError
+            If a file is absent or cut short.
+        """
+        key = connection.scalar(select(tables.join_key.c.key))
+        if key is None:
+            key = secrets.token_bytes(KEY_BYTES)
+            connection.execute(insert(tables.join_key), {"key": key})
+        self.hash = IdHash(bytes(key))
+        self.names.load(connection)
+        self.index.load(connection)
+
+    def change(self, connection: Connection) -> JoinWork:
+        """The join within a transaction. Hand it to `kept` after the commit, or drop it."""
+        return JoinWork(connection, self, self.index.change(connection), NamesChange(connection, self.names))
+
+    def kept(self, work: JoinWork) -> None:
+        """After the commit: take over what the transaction did."""
+        self.names.kept(work.names)
+        self.index.kept(work.runs)
+
+    def close(self) -> None:
+        """Let the thread end."""
+        self.index.close()
 
 
-class LabelJoin:
-    """One model's predictions that wait for labels, labels that wait for predictions, and the counts of both."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Asked:
+    """Ids of a batch, each once, sorted by hash. ``rows`` are their positions in the batch."""
 
-    def __init__(self, connection: Connection, model: str) -> None:
+    rows: NDArray[np.intp]
+    hashes: Hashes
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, positions: NDArray[np.intp]) -> _Asked:
+        return _Asked(self.rows[positions], self.hashes[positions])
+
+
+class JoinWork:
+    """The join within one transaction; see `driftwatch.ports.LabelJoin`. Made by `JoinStore.change`.
+
+    Attributes
+    ----------
+    runs, names
+        What it changes.
+    """
+
+    def __init__(self, connection: Connection, store: JoinStore, runs: JoinChange, names: NamesChange) -> None:
+        self.runs = runs
+        self.names = names
         self._connection = connection
-        self._model = model
+        self._hash = store.hash
+        self._stretch_us = store.stretch_us
 
-    def add_predictions(self, rows: Outstanding) -> list[JoinedLabel]:
+    def add_predictions(self, model: str, given: Outstanding) -> list[JoinedLabels]:
         """Remember predictions; answers those whose label was already waiting."""
-        known = {row[0] for row in self._known(rows.prediction_ids, only_ids=True)}
-        waiting = {row[0]: row for row in self._waiting(rows.prediction_ids)}
-        ordinal = self._connection.scalar(select(func.max(tables.outstanding.c.ordinal))) or 0
-        columns = (rows.prediction_ids, rows.model_versions, rows.segments, rows.event_time.tolist(), rows.prediction)
-        fresh: list[tuple[Any, ...]] = []
-        labels: list[tuple[int, str]] = []
-        joined: list[JoinedLabel] = []
-        for prediction_id, model_version, segment, event_time, prediction in zip(*columns, strict=True):
-            if prediction_id in known:
+        asked = _distinct(self._hash.of(model, given.prediction_ids), keep_last=False)
+        forgotten = self._forgotten(model)
+        known = self.runs.search(asked.hashes, waiting=False, after=forgotten)
+        asked = asked.take(np.delete(np.arange(len(asked)), np.concatenate([_NONE, *(one.asked for one in known)])))
+        rows = np.zeros(len(asked), dtype=row_type(given.values.shape[1]))
+        rows["low"] = asked.hashes[:, 1]
+        rows["time"] = given.event_time[asked.rows]
+        rows["version"] = self.names.number_of(given.model_version)
+        rows["segment"] = self.names.numbers_of(given.segments)[asked.rows]
+        rows["values"] = given.values[asked.rows]
+        met = self.runs.search(asked.hashes, waiting=True, after=forgotten)
+        label_time = np.zeros(len(asked), dtype=np.int64)
+        counts = _Counts()
+        for hits in met:
+            rows["label"][hits.asked] = hits.rows["label"]
+            rows["state"][hits.asked] = hits.rows["state"]
+            label_time[hits.asked] = hits.rows["time"]
+            self._retire(hits, asked)
+            counts.add(hits.shelf, waiting=-len(hits.asked))
+        self._put(asked, rows, forgotten, counts)
+        self._count(model, counts)
+        joined = np.flatnonzero(rows["state"] != NO_LABEL)
+        before = np.zeros(len(joined), dtype=row_type(WAITING))
+        return self._joined(asked.rows[joined], rows[joined], label_time[joined], before)
+
+    def add_labels(self, batch: LabelBatch) -> list[JoinedLabels]:
+        """Join labels; those without a prediction wait."""
+        values, states = self._coded(batch.labels)
+        given = np.flatnonzero(states != NO_LABEL)
+        ids = batch.prediction_ids
+        if len(given) < len(ids):
+            ids = tuple(ids[row] for row in given.tolist())
+        asked = _distinct(self._hash.of(batch.model, ids), keep_last=True)
+        asked = _Asked(given[asked.rows], asked.hashes)
+        forgotten = self._forgotten(batch.model)
+        counts = _Counts()
+        joined: list[JoinedLabels] = []
+        found = [_NONE]
+        by_width: dict[int, list[tuple[NDArray[np.intp], Rows, Rows]]] = defaultdict(list)
+        for hits in self.runs.search(asked.hashes, waiting=False, after=forgotten):
+            found.append(hits.asked)
+            rows = hits.rows.copy()
+            rows["label"] = values[asked.rows[hits.asked]]
+            rows["state"] = states[asked.rows[hits.asked]]
+            news = np.flatnonzero((rows["label"] != hits.rows["label"]) | (rows["state"] != hits.rows["state"]))
+            if not len(news):
                 continue
-            known.add(prediction_id)
-            ordinal += 1
-            fresh.append((ordinal, self._model, prediction_id, model_version, segment, event_time, prediction))
-            if prediction_id in waiting:
-                _, label, label_time = waiting[prediction_id]
-                labels.append((ordinal, label))
-                joined.append(
-                    JoinedLabel(
-                        prediction_id=prediction_id,
-                        model_version=model_version,
-                        segment=segment,
-                        event_time=event_time,
-                        prediction=prediction,
-                        label=label,
-                        label_time=label_time,
-                        replaced=None,
-                    )
-                )
-        execute_many(self._connection, (insert(tables.outstanding), _OUTSTANDING), fresh)
-        self._write_labels(labels)
-        self._delete_waiting([one.prediction_id for one in joined])
-        self._count(outstanding=len(fresh) - len(joined), waiting=-len(joined))
+            self.runs.add(hits.shelf, asked.hashes[hits.asked[news], 0], rows[news])
+            counts.add(hits.shelf, outstanding=-int(np.count_nonzero(hits.rows["state"][news] == NO_LABEL)))
+            by_width[hits.shelf.width].append((asked.rows[hits.asked[news]], rows[news], hits.rows[news]))
+        for parts in by_width.values():
+            positions, after, before = (np.concatenate(column) for column in zip(*parts, strict=True))
+            joined += self._joined(positions, after, batch.event_time[positions], before)
+        unmet = asked.take(np.delete(np.arange(len(asked)), np.concatenate(found)))
+        self._wait(unmet, batch.event_time, values, states, forgotten, counts)
+        self._count(batch.model, counts)
         return joined
 
-    def add_labels(self, batch: LabelBatch) -> list[JoinedLabel]:
-        """Join labels; those without a prediction wait."""
-        last: dict[str, tuple[str, int]] = {}
-        rows = zip(batch.prediction_ids, batch.labels.to_list(), batch.event_time.tolist(), strict=True)
-        for prediction_id, value, time in rows:
-            if value is not None:
-                last[prediction_id] = str(value), time
-        known = {row[0]: row for row in self._known(tuple(last))}
-        joined: list[JoinedLabel] = []
-        labels: list[tuple[int, str]] = []
-        unmet: list[tuple[str, str, str, int]] = []
-        corrected = 0
-        for prediction_id, (label, time) in last.items():
-            row = known.get(prediction_id)
-            if row is None:
-                unmet.append((prediction_id, self._model, label, time))
-                continue
-            _, ordinal, model_version, segment, event_time, prediction, replaced = row
-            if replaced == label:
-                continue
-            corrected += replaced is not None
-            labels.append((ordinal, label))
-            joined.append(
-                JoinedLabel(
-                    prediction_id=prediction_id,
-                    model_version=model_version,
-                    segment=segment,
-                    event_time=event_time,
-                    prediction=prediction,
-                    label=label,
-                    label_time=time,
+    def forget(self, model: str, before: int) -> tuple[int, int]:
+        """Forget stretches that end at ``before`` or earlier; answers what never met."""
+        table = tables.join_count
+        old = (table.c.model == model, table.c.end <= before)
+        totals = select(func.coalesce(func.sum(table.c.outstanding), 0), func.coalesce(func.sum(table.c.waiting), 0))
+        unlabelled, orphans = self._connection.execute(totals.where(*old)).one()
+        self._connection.execute(delete(table).where(*old))
+        if before > self._forgotten(model):
+            put(self._connection, tables.join_forgotten, [{"model": model, "before": before}])
+        past = [shelf for shelf in self.runs.shelves if shelf.end <= before]
+        if past:
+            used = select(table.c.start, table.c.end).where(table.c.end <= before).distinct()
+            in_use = {(row.start, row.end) for row in self._connection.execute(used)}
+            self.runs.drop([shelf for shelf in past if (shelf.start, shelf.end) not in in_use])
+        return int(unlabelled), int(orphans)
+
+    def _wait(
+        self,
+        unmet: _Asked,
+        times: NDArray[np.int64],
+        values: NDArray[np.float64],
+        states: NDArray[np.uint8],
+        forgotten: int,
+        counts: _Counts,
+    ) -> None:
+        """Keep labels whose prediction is not known; one that waits already is replaced."""
+        if not len(unmet):
+            return
+        for hits in self.runs.search(unmet.hashes, waiting=True, after=forgotten):
+            self._retire(hits, unmet)
+            counts.add(hits.shelf, waiting=-len(hits.asked))
+        rows = np.zeros(len(unmet), dtype=row_type(WAITING))
+        rows["low"] = unmet.hashes[:, 1]
+        rows["time"] = times[unmet.rows]
+        rows["label"] = values[unmet.rows]
+        rows["state"] = states[unmet.rows]
+        self._put(unmet, rows, forgotten, counts, waiting=True)
+
+    def _retire(self, hits: Hits, asked: _Asked) -> None:
+        """Let labels wait no longer."""
+        rows = hits.rows.copy()
+        rows["state"] = GONE
+        self.runs.add(hits.shelf, asked.hashes[hits.asked, 0], rows)
+
+    def _put(self, asked: _Asked, rows: Rows, forgotten: int, counts: _Counts, *, waiting: bool = False) -> None:
+        """Write new rows down, stretch by stretch."""
+        if not len(rows):
+            return
+        time = np.maximum(rows["time"], forgotten)
+        starts = time - time % self._stretch_us
+        width = WAITING if waiting else rows["values"].shape[1]
+        for start in np.unique(starts).tolist():
+            mine = np.flatnonzero(starts == start)
+            shelf = Shelf(width, start, start + self._stretch_us)
+            self.runs.add(shelf, asked.hashes[mine, 0], rows[mine])
+            unlabelled = 0 if waiting else int(np.count_nonzero(rows["state"][mine] == NO_LABEL))
+            counts.add(shelf, outstanding=unlabelled, waiting=len(mine) if waiting else 0)
+
+    def _joined(
+        self, positions: NDArray[np.intp], rows: Rows, label_time: NDArray[np.int64], before: Rows
+    ) -> list[JoinedLabels]:
+        """Rows with their labels, by version, in the order of the batch."""
+        order = np.argsort(positions)
+        found = []
+        for number in np.unique(rows["version"]).tolist():
+            mine = order[rows["version"][order] == number]
+            labels, replaced = self._decoded(rows[mine], before[mine])
+            found.append(
+                JoinedLabels(
+                    rows=positions[mine],
+                    model_version=self.names.text_of(number),
+                    segments=self.names.texts_of(rows["segment"][mine].astype(np.int64)),
+                    event_time=rows["time"][mine],
+                    values=rows["values"][mine],
+                    labels=labels,
+                    label_time=label_time[mine],
                     replaced=replaced,
                 )
             )
-        self._write_labels(labels)
-        there = len(self._waiting([one[0] for one in unmet]))
-        columns = ("prediction_id", "model", "label", "label_time")
-        # In the order of the key, so that neighbours in the tree are written together.
-        execute_many(self._connection, upsert(self._connection, tables.waiting_label, columns), sorted(unmet))
-        self._count(outstanding=corrected - len(joined), waiting=len(unmet) - there)
-        return joined
+        return found
 
-    def forget(self, before: int) -> tuple[int, int]:
-        """Forget predictions and waiting labels with an event time before ``before``."""
-        predictions, labels, waiting = tables.outstanding, tables.joined_label, tables.waiting_label
-        old = (predictions.c.model == self._model, predictions.c.event_time < before)
-        ordinals = select(predictions.c.ordinal).where(*old)
-        labelled = self._connection.execute(delete(labels).where(labels.c.ordinal.in_(ordinals))).rowcount
-        unlabelled = self._connection.execute(delete(predictions).where(*old)).rowcount - labelled
-        orphans = self._connection.execute(
-            delete(waiting).where(waiting.c.model == self._model, waiting.c.label_time < before)
-        ).rowcount
-        self._count(outstanding=-unlabelled, waiting=-orphans)
-        return unlabelled, orphans
+    def _coded(self, labels: Values) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
+        """Labels as the fields ``label`` and ``state`` hold them."""
+        if isinstance(labels, Numbers):
+            missing, states = np.isnan(labels.values), np.full(len(labels), NUMBER, dtype=np.uint8)
+            values = np.where(missing, 0.0, labels.values)
+        else:
+            numbers = self.names.numbers_of(labels)
+            missing, states = numbers < 0, np.full(len(labels), NAME, dtype=np.uint8)
+            values = np.where(missing, 0, numbers).astype(np.float64)
+        states[missing] = NO_LABEL
+        return values, states
 
-    def _known(self, ids: Sequence[str], *, only_ids: bool = False) -> list[tuple[Any, ...]]:
-        """Predictions that are known: id, ordinal, version, segment, time, prediction and joined label."""
-        predictions, labels = tables.outstanding, tables.joined_label
-        mine = (predictions.c.prediction_id.in_(among_given(self._connection)), predictions.c.model == self._model)
-        query = (
-            select(predictions.c.prediction_id)
-            if only_ids
-            else select(
-                predictions.c.prediction_id,
-                predictions.c.ordinal,
-                predictions.c.model_version,
-                predictions.c.segment,
-                predictions.c.event_time,
-                predictions.c.prediction,
-                labels.c.label,
-            ).select_from(predictions.outerjoin(labels, labels.c.ordinal == predictions.c.ordinal))
-        )
-        return [tuple(row) for row in self._connection.execute(query.where(*mine), {GIVEN: given(ids)})]
+    def _decoded(self, *columns: Rows) -> tuple[Values, ...]:
+        """The labels of columns of rows, all of one kind."""
+        if not any((rows["state"] == NAME).any() for rows in columns):
+            return tuple(Numbers(np.where(rows["state"] == NUMBER, rows["label"], np.nan)) for rows in columns)
+        return tuple(self._named(rows) for rows in columns)
 
-    def _waiting(self, ids: Sequence[str]) -> list[tuple[Any, ...]]:
-        """Waiting labels: id, label and time. No question is asked where none wait at all."""
-        counts, labels = tables.join_count, tables.waiting_label
-        if not self._connection.scalar(select(counts.c.waiting).where(counts.c.model == self._model)):
-            return []
-        query = select(labels.c.prediction_id, labels.c.label, labels.c.label_time).where(
-            labels.c.prediction_id.in_(among_given(self._connection)), labels.c.model == self._model
-        )
-        return [tuple(row) for row in self._connection.execute(query, {GIVEN: given(ids)})]
+    def _named(self, rows: Rows) -> Names:
+        numbers = np.where(rows["state"] == NAME, rows["label"], -1.0).astype(np.int64)
+        names = self.names.texts_of(numbers)
+        plain = np.flatnonzero(rows["state"] == NUMBER)
+        if not len(plain):
+            return names
+        texts = names.to_list()
+        for row in plain.tolist():
+            texts[row] = name_of(float(rows["label"][row]))
+        return Names.of(texts)
 
-    def _write_labels(self, labels: Sequence[tuple[int, str]]) -> None:
-        statement = upsert(self._connection, tables.joined_label, ("ordinal", "label"))
-        execute_many(self._connection, statement, sorted(labels))
+    def _forgotten(self, model: str) -> int:
+        table = tables.join_forgotten
+        return self._connection.scalar(select(table.c.before).where(table.c.model == model)) or 0
 
-    def _delete_waiting(self, ids: Sequence[str]) -> None:
-        table = tables.waiting_label
-        statement = delete(table).where(
-            table.c.prediction_id == bindparam("prediction_id"), table.c.model == bindparam("model")
-        )
-        rows = [(one, self._model) for one in sorted(ids)]
-        execute_many(self._connection, (statement, ("prediction_id", "model")), rows)
+    def _count(self, model: str, counts: _Counts) -> None:
+        columns = ("model", "start", "end", "outstanding", "waiting")
+        statement = upsert_added(self._connection, tables.join_count, columns)
+        execute_many(self._connection, statement, [(model, *one) for one in counts])
 
-    def _count(self, *, outstanding: int, waiting: int) -> None:
-        if not outstanding and not waiting:
-            return
-        table = tables.join_count
-        change = (
-            update(table)
-            .where(table.c.model == self._model)
-            .values(outstanding=table.c.outstanding + outstanding, waiting=table.c.waiting + waiting)
-        )
-        if not self._connection.execute(change).rowcount:
-            self._connection.execute(
-                insert(table), {"model": self._model, "outstanding": outstanding, "waiting": waiting}
-            )
+
+class _Counts:
+    """How the numbers of a model's waiting rows change, by stretch."""
+
+    def __init__(self) -> None:
+        self._changes: dict[tuple[int, int], list[int]] = defaultdict(lambda: [0, 0])
+
+    def add(self, shelf: Shelf, *, outstanding: int = 0, waiting: int = 0) -> None:
+        change = self._changes[shelf.start, shelf.end]
+        change[0] += outstanding
+        change[1] += waiting
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        for stretch, change in self._changes.items():
+            yield (*stretch, *change)
+
+
+_NONE = np.empty(0, dtype=np.intp)
+
+
+def _distinct(hashes: Hashes, *, keep_last: bool) -> _Asked:
+    """Each hash once, sorted by the first halves: its first or its last row."""
+    order = np.argsort(hashes[:, 0], kind="stable")
+    ranked = hashes[order]
+    same = ranked[1:, 0] == ranked[:-1, 0]
+    if same.any():
+        if (ranked[1:, 1] != ranked[:-1, 1])[same].any():
+            order = np.lexsort((hashes[:, 1], hashes[:, 0]))
+            ranked = hashes[order]
+        differs = (ranked[1:] != ranked[:-1]).any(axis=1)
+        kept = np.ones(len(order), dtype=np.bool_)
+        kept[slice(None, -1) if keep_last else slice(1, None)] = differs
+        order, ranked = order[kept], ranked[kept]
+    return _Asked(order, ranked)
+
+
+__all__ = ["JoinStore", "JoinWork"]

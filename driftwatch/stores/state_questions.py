@@ -158,12 +158,12 @@ class SqlStateReader:
     def outstanding_count(self, model: str) -> int:
         """Predictions that wait for their label."""
         table = tables.join_count
-        return self._connection.scalar(select(table.c.outstanding).where(table.c.model == model)) or 0
+        return self._connection.scalar(select(func.sum(table.c.outstanding)).where(table.c.model == model)) or 0
 
     def waiting_label_count(self, model: str) -> int:
         """Labels that wait for their prediction."""
         table = tables.join_count
-        return self._connection.scalar(select(table.c.waiting).where(table.c.model == model)) or 0
+        return self._connection.scalar(select(func.sum(table.c.waiting)).where(table.c.model == model)) or 0
 
 
 def _where_given(query: Select[Any], column: ColumnElement[Any], value: str | None) -> Select[Any]:

@@ -135,46 +135,56 @@ log_file = Table(
     Index("log_file_by_model", "model", "kind", "first_sequence"),
 )
 
-# Rows lie in the order in which they came, which is about the order in which their labels come: both touch few pages.
-# What is written when a label comes is narrow, in a table of its own.
-outstanding = Table(
-    "outstanding",
+# The join: see `driftwatch.stores.join_index`. Times say from when to before when the rows' events lie.
+join_recent = Table(
+    "join_recent",
     metadata,
-    Column("ordinal", _COUNTED, primary_key=True, autoincrement=False),
-    Column("model", Text, nullable=False),
-    Column("prediction_id", Text, nullable=False),
-    Column("model_version", Text, nullable=False),
-    Column("segment", Text, nullable=False),
-    Column("event_time", BigInteger, nullable=False),
-    Column("prediction", LargeBinary, nullable=False),
-    UniqueConstraint("prediction_id", "model", name="outstanding_once"),
-    Index("outstanding_by_time", "model", "event_time"),
+    Column("number", _COUNTED, primary_key=True, autoincrement=False),
+    Column("width", Integer, nullable=False),
+    Column("start", BigInteger, nullable=False),
+    Column("end", BigInteger, nullable=False),
+    Column("rows", LargeBinary, nullable=False),
 )
 
-joined_label = Table(
-    "joined_label",
+join_run = Table(
+    "join_run",
     metadata,
-    Column("ordinal", _COUNTED, primary_key=True, autoincrement=False),
-    Column("label", Text, nullable=False),
+    Column("name", Text, primary_key=True),
+    Column("width", Integer, nullable=False),
+    Column("start", BigInteger, nullable=False),
+    Column("end", BigInteger, nullable=False),
+    Column("last_number", BigInteger, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("capacity", BigInteger, nullable=False),
 )
 
-waiting_label = Table(
-    "waiting_label",
+# What a row's numbers stand for: versions, segments, labels that are names.
+join_name = Table(
+    "join_name",
     metadata,
-    Column("prediction_id", Text, primary_key=True),
-    Column("model", Text, primary_key=True),
-    Column("label", Text, nullable=False),
-    Column("label_time", BigInteger, nullable=False),
-    Index("waiting_label_by_time", "model", "label_time"),
-    # The rows lie in the primary key's tree itself: one tree to write and to search instead of two.
-    sqlite_with_rowid=False,
+    Column("number", _COUNTED, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False),
+    UniqueConstraint("name", name="join_name_once"),
 )
 
-# Counting ten million rows takes a second; these counts are kept by the changes.
+# The secret key of the hashes of ids, one row.
+join_key = Table("join_key", metadata, Column("key", LargeBinary, primary_key=True))
+
+# Nothing can be counted without reading all rows; these counts are kept by the changes.
 join_count = Table(
     "join_count",
     metadata,
     Column("model", Text, primary_key=True),
+    Column("start", BigInteger, primary_key=True),
+    Column("end", BigInteger, primary_key=True),
     Column("outstanding", BigInteger, nullable=False),
     Column("waiting", BigInteger, nullable=False),
+)
+
+# Rows of the model in stretches that end at this time or before are forgotten.
+join_forgotten = Table(
+    "join_forgotten",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("before", BigInteger, nullable=False),
 )

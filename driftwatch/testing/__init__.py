@@ -12,7 +12,7 @@ Examples
 1
 """
 
-from driftwatch.testing.batches import as_rows, label_batch, prediction_batch
+from driftwatch.testing.batches import as_rows, joined_rows, label_batch, prediction_batch
 from driftwatch.testing.log import MemoryLog
 from driftwatch.testing.outside import ManualClock, RecordingSink
 from driftwatch.testing.spool import MemorySpool
@@ -25,6 +25,7 @@ __all__ = [
     "MemoryState",
     "RecordingSink",
     "as_rows",
+    "joined_rows",
     "label_batch",
     "prediction_batch",
 ]

@@ -8,6 +8,7 @@ import numpy as np
 
 from driftwatch.core.events import Batch, LabelBatch, PredictionBatch
 from driftwatch.core.table import Names, Numbers, Table, Values
+from driftwatch.ports import JoinedLabels
 
 Given = Sequence[float | None] | Sequence[str | None]
 """One column: numbers or names, None where missing."""
@@ -96,3 +97,29 @@ def as_rows(batch: Batch) -> list[dict[str, object]]:
         for table in (batch.columns, batch.extra):
             columns |= {name: values.to_list() for name, values in table.columns.items()}
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def joined_rows(ids: Sequence[str], joined: Sequence[JoinedLabels]) -> list[dict[str, object]]:
+    """What a join answered, one dictionary a row in the order of the batch, None where missing.
+
+    Parameters
+    ----------
+    ids
+        Of the predictions or labels that the join was given.
+    joined
+        Its answer.
+    """
+    found: list[tuple[int, dict[str, object]]] = []
+    for one in joined:
+        columns = {
+            "segment": one.segments.to_list(),
+            "event_time": one.event_time.tolist(),
+            "values": one.values.tolist(),
+            "label": one.labels.to_list(),
+            "label_time": one.label_time.tolist(),
+            "replaced": one.replaced.to_list(),
+        }
+        for row, values in zip(one.rows.tolist(), zip(*columns.values(), strict=True), strict=True):
+            known = {"prediction_id": ids[row], "model_version": one.model_version}
+            found.append((row, known | dict(zip(columns, values, strict=True))))
+    return [row for _, row in sorted(found, key=lambda one: one[0])]

@@ -7,24 +7,28 @@ from dataclasses import dataclass, field, fields
 from driftwatch.core.records import Alert, RetrainEpisode, WindowKey, WindowRecord
 from driftwatch.ports import LogFile, OutboxMessage, SliceKey, StoredBaseline, StoredSlice
 
+Label = float | str
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownPrediction:
-    """A prediction that waits for its label, or has it."""
+    """A prediction that waits for its label, or has it. ``end`` is that of its stretch of event time."""
 
     model_version: str
-    segment: str
+    segment: str | None
     event_time: int
-    prediction: bytes
-    label: str | None = None
+    values: tuple[float, ...]
+    end: int
+    label: Label | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class WaitingLabel:
-    """A label that waits for its prediction."""
+    """A label that waits for its prediction. ``end`` is that of its stretch of event time."""
 
-    label: str
+    label: Label
     time: int
+    end: int
 
 
 @dataclass(slots=True)
@@ -42,6 +46,7 @@ class Contents:
     log_files: dict[str, LogFile] = field(default_factory=dict)
     predictions: dict[tuple[str, str], KnownPrediction] = field(default_factory=dict)
     labels: dict[tuple[str, str], WaitingLabel] = field(default_factory=dict)
+    forgotten: dict[str, int] = field(default_factory=dict)
 
     def copy(self) -> Contents:
         """The same records in dictionaries of their own."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from driftwatch.core.events import LabelBatch
 from driftwatch.core.records import (
     Alert,
     AlertKind,
@@ -32,9 +31,9 @@ from driftwatch.core.records import (
     WindowRecord,
     WindowStage,
 )
+from driftwatch.core.table import Names
 from driftwatch.errors import StateConflict, UnknownRetrain
 from driftwatch.ports import (
-    JoinedLabel,
     LogFile,
     OutboxMessage,
     OutboxState,
@@ -46,7 +45,6 @@ from driftwatch.ports import (
 )
 from driftwatch.stores.state import SqlState
 from driftwatch.testing import MemoryState, label_batch
-from driftwatch.testing.batches import Given
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -128,30 +126,13 @@ def log_file(path: str, *, model: str = "m", kind: str = "predictions", first: i
     )
 
 
-def outstanding(*ids: str, event_time: int = 7, version: str = "1") -> Outstanding:
+def outstanding(*ids: str) -> Outstanding:
     return Outstanding(
         prediction_ids=ids,
-        model_versions=(version,) * len(ids),
-        segments=("s",) * len(ids),
-        event_time=np.full(len(ids), event_time, dtype=np.int64),
-        prediction=tuple(f"said {one}".encode() for one in ids),
-    )
-
-
-def labels(ids: Sequence[str], values: Given, *, event_time: int | Sequence[int] = 0, model: str = "m") -> LabelBatch:
-    return label_batch(ids, values, model=model, event_time=event_time)
-
-
-def joined(prediction_id: str, label: str, *, time: int = 9, replaced: str | None = None) -> JoinedLabel:
-    return JoinedLabel(
-        prediction_id=prediction_id,
         model_version="1",
-        segment="s",
-        event_time=7,
-        prediction=f"said {prediction_id}".encode(),
-        label=label,
-        label_time=time,
-        replaced=replaced,
+        segments=Names.of(["s"] * len(ids)),
+        event_time=np.full(len(ids), 7, dtype=np.int64),
+        values=np.zeros((len(ids), 1)),
     )
 
 
@@ -180,7 +161,7 @@ class TestTransactions:
             transaction.put_message(message("x"))
             transaction.add_log_files([log_file("f")])
             transaction.open_retrain(episode("r"))
-            transaction.join_labels(labels(["p", "q"], [1.0, 2.0]))
+            transaction.join_labels(label_batch(["p", "q"], [1.0, 2.0], model="m"))
             raise ZeroDivisionError
         with state.read() as reader:
             assert (reader.mark("a"), reader.models(), reader.outbox(), reader.log_files()) == (1, [], [], [])
@@ -505,116 +486,3 @@ class TestLogFiles:
             transaction.add_log_files([log_file("a"), log_file("b")])
             transaction.retire_log_files(["a", "nobody"])
             assert transaction.log_files() == [log_file("b")]
-
-
-class TestJoin:
-    def test_a_label_meets_the_prediction_before_it(self, state: State) -> None:
-        with state.transaction() as transaction:
-            assert transaction.add_outstanding("m", outstanding("a", "b")) == []
-        with state.transaction() as transaction:
-            answer = transaction.join_labels(labels(["b"], [1.5], event_time=9))
-            assert answer == [joined("b", "1.5")]
-            assert (transaction.outstanding_count("m"), transaction.waiting_label_count("m")) == (1, 0)
-
-    def test_a_label_waits_for_the_prediction_after_it(self, state: State) -> None:
-        with state.transaction() as transaction:
-            assert transaction.join_labels(labels(["a", "b"], ["yes", "no"], event_time=9)) == []
-            assert transaction.waiting_label_count("m") == 2
-        with state.transaction() as transaction:
-            assert transaction.add_outstanding("m", outstanding("c", "b")) == [joined("b", "no")]
-            assert (transaction.outstanding_count("m"), transaction.waiting_label_count("m")) == (1, 1)
-
-    def test_a_label_is_not_joined_twice(self, state: State) -> None:
-        with state.transaction() as transaction:
-            transaction.add_outstanding("m", outstanding("a"))
-            transaction.join_labels(labels(["a"], ["yes"]))
-            assert transaction.join_labels(labels(["a"], ["yes"], event_time=99)) == []
-            assert transaction.outstanding_count("m") == 0
-
-    def test_a_label_that_waited_is_not_joined_again(self, state: State) -> None:
-        with state.transaction() as transaction:
-            transaction.join_labels(labels(["a"], ["yes"]))
-            transaction.add_outstanding("m", outstanding("a"))
-            assert transaction.join_labels(labels(["a"], ["yes"])) == []
-
-    def test_another_label_is_a_correction_and_names_the_one_before(self, state: State) -> None:
-        with state.transaction() as transaction:
-            transaction.add_outstanding("m", outstanding("a"))
-            transaction.join_labels(labels(["a"], ["yes"]))
-            answer = transaction.join_labels(labels(["a"], ["no"], event_time=9))
-            assert answer == [joined("a", "no", replaced="yes")]
-            again = transaction.join_labels(labels(["a"], ["yes"], event_time=10))
-            assert again == [joined("a", "yes", time=10, replaced="no")]
-
-    def test_of_several_labels_in_one_batch_the_last_counts(self, state: State) -> None:
-        with state.transaction() as transaction:
-            transaction.add_outstanding("m", outstanding("a"))
-            answer = transaction.join_labels(labels(["a", "a", "b", "b"], ["1", "2", "3", "4"], event_time=9))
-            assert answer == [joined("a", "2")]
-            assert transaction.add_outstanding("m", outstanding("b")) == [joined("b", "4")]
-
-    def test_the_last_of_the_waiting_labels_counts(self, state: State) -> None:
-        with state.transaction() as transaction:
-            transaction.join_labels(labels(["a"], ["1"], event_time=8))
-            transaction.join_labels(labels(["a"], ["2"], event_time=9))
-            assert transaction.waiting_label_count("m") == 1
-            assert transaction.add_outstanding("m", outstanding("a")) == [joined("a", "2")]
-
-    def test_a_number_is_the_shortest_text_that_gives_it_back(self, state: State) -> None:
-        with state.transaction() as transaction:
-            transaction.add_outstanding("m", outstanding("a"))
-            (answer,) = transaction.join_labels(labels(["a"], [0.1 + 0.2]))
-        assert float(answer.label) == 0.1 + 0.2
-
-    def test_a_missing_label_is_none(self, state: State) -> None:
-        with state.transaction() as transaction:
-            transaction.add_outstanding("m", outstanding("a"))
-            assert transaction.join_labels(labels(["a", "b"], [None, None])) == []
-            assert (transaction.outstanding_count("m"), transaction.waiting_label_count("m")) == (1, 0)
-
-    def test_a_prediction_that_is_known_stays_as_it_is(self, state: State) -> None:
-        with state.transaction() as transaction:
-            transaction.add_outstanding("m", outstanding("a"))
-            transaction.add_outstanding("m", outstanding("a", "a", version="2", event_time=8))
-            assert transaction.outstanding_count("m") == 1
-            assert transaction.join_labels(labels(["a"], ["x"], event_time=9)) == [joined("a", "x")]
-
-    def test_models_are_told_apart(self, state: State) -> None:
-        with state.transaction() as transaction:
-            transaction.add_outstanding("m", outstanding("a"))
-            assert transaction.join_labels(labels(["a"], ["x"], model="n")) == []
-            assert (transaction.outstanding_count("n"), transaction.waiting_label_count("n")) == (0, 1)
-            assert (transaction.outstanding_count("m"), transaction.waiting_label_count("m")) == (1, 0)
-
-    def test_empty_batches_are_fine(self, state: State) -> None:
-        with state.transaction() as transaction:
-            assert transaction.add_outstanding("m", outstanding()) == []
-            assert transaction.join_labels(labels([], [])) == []
-
-    def test_many_rows_meet_whatever_their_order(self, state: State) -> None:
-        ids = [f"p{number}" for number in range(12_000)]
-        with state.transaction() as transaction:
-            early = transaction.join_labels(labels(ids[:6_000], [1.0] * 6_000))
-            met = transaction.add_outstanding("m", outstanding(*reversed(ids)))
-            late = transaction.join_labels(labels(ids, [2.0] * 12_000))
-            assert (len(early), len(met), len(late)) == (0, 6_000, 12_000)
-            assert sum(one.replaced == "1.0" for one in late) == 6_000
-            assert transaction.outstanding_count("m") == 0
-
-    def test_what_is_older_than_the_horizon_is_forgotten(self, state: State) -> None:
-        with state.transaction() as transaction:
-            transaction.add_outstanding("m", outstanding("old", "met", event_time=7))
-            transaction.add_outstanding("m", outstanding("new", event_time=10))
-            transaction.join_labels(labels(["met"], ["x"], event_time=8))
-            transaction.join_labels(labels(["lost", "kept"], ["x", "x"], event_time=[9, 10]))
-            assert transaction.forget_outstanding("m", 10) == (1, 1)
-            assert (transaction.outstanding_count("m"), transaction.waiting_label_count("m")) == (1, 1)
-            assert transaction.join_labels(labels(["old", "met", "new"], ["x"] * 3, event_time=9)) == [
-                replace(joined("new", "x"), event_time=10)
-            ]
-
-    def test_forgetting_leaves_other_models_alone(self, state: State) -> None:
-        with state.transaction() as transaction:
-            transaction.add_outstanding("m", outstanding("a"))
-            assert transaction.forget_outstanding("n", 100) == (0, 0)
-            assert transaction.outstanding_count("m") == 1

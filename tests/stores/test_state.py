@@ -123,10 +123,8 @@ def test_a_full_disk_undoes_the_transaction_and_the_next_one_works(
 
 def test_questions_by_id_and_by_time_use_an_index(path: Path, state: SqlState) -> None:
     questions = [
-        "SELECT * FROM outstanding WHERE prediction_id = 'a' AND model = 'm'",
-        "DELETE FROM outstanding WHERE model = 'm' AND event_time < 5",
-        "SELECT * FROM waiting_label WHERE prediction_id = 'a' AND model = 'm'",
-        "DELETE FROM waiting_label WHERE model = 'm' AND label_time < 5",
+        "SELECT sum(waiting) FROM join_count WHERE model = 'm'",
+        "SELECT number FROM join_name WHERE name = 'a'",
         "SELECT * FROM judged_window WHERE model = 'm' ORDER BY start DESC",
         "SELECT * FROM message WHERE state = 'pending' ORDER BY created_at",
     ]

@@ -1,0 +1,253 @@
+"""Rows of the join in sorted runs: how labels find their predictions without a tree that slows down as it grows.
+
+A run is rows sorted by the 128-bit hash of their prediction's id, each hash once. It has two parts: the first halves of
+the hashes by themselves, which are searched, and the rows, the second half of their hash first. Small runs are in
+memory, large ones are files, mapped. Runs never change: what is learnt later of an id is a row in a newer run, and
+merging keeps the newest row of each. Merging goes over the space of hashes part by part, so that it needs little memory
+whatever the length of the runs; pages of files are let go when they were read, so that the process does not grow with
+what lies on the disk.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from driftwatch.stores.disk import appearing_whole
+from driftwatch.stores.id_hash import Hashes
+
+NO_LABEL, NUMBER, NAME, GONE = range(4)
+"""What the field ``state`` says: no label yet, a number, the number of a name; the row counts no longer."""
+
+WAITING = -1
+"""The width of rows of labels that wait for their prediction: they have no values."""
+
+_HIGH_BYTES = 8
+_PART_ROWS = 1 << 17
+_READ_AT_ONCE_BYTES = 1 << 25
+"""How much of a file is in memory at most while rows are taken out of it."""
+_SPACE = 1 << 64
+
+Rows = NDArray[np.void]
+"""Of a type that `row_type` makes."""
+
+
+def row_type(width: int) -> np.dtype[np.void]:
+    """Fields of a row with so many values: the prediction, and its scores.
+
+    Examples
+    --------
+    >>> row_type(1).names
+    ('low', 'time', 'label', 'version', 'segment', 'state', 'values')
+    >>> row_type(1).itemsize
+    41
+    """
+    return np.dtype(
+        [
+            ("low", "<u8"),
+            ("time", "<i8"),
+            ("label", "<f8"),
+            ("version", "<u4"),
+            ("segment", "<i4"),
+            ("state", "u1"),
+            ("values", "<f8", (max(width, 0),)),
+        ]
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Run:
+    """Rows of ids, each id once.
+
+    Attributes
+    ----------
+    high
+        First halves of the hashes, ascending; where they are equal, the second halves ascend.
+    rows
+        In the same order.
+    last_number
+        The last row of the table of recent rows that is in it: runs that hold the same id are told apart by it.
+    numbers
+        Rows of that table that are in it; none for a file.
+    path, mapped
+        The file, where it is one.
+    capacity
+        How many rows the file has room for.
+    """
+
+    high: NDArray[np.uint64]
+    rows: Rows
+    last_number: int
+    numbers: tuple[int, ...] = ()
+    path: Path | None = None
+    mapped: mmap.mmap | None = None
+    capacity: int = 0
+
+    def __len__(self) -> int:
+        return len(self.high)
+
+    @property
+    def size_bytes(self) -> int:
+        """What its rows take."""
+        return len(self) * (_HIGH_BYTES + self.rows.dtype.itemsize)
+
+    @classmethod
+    def of(cls, high: NDArray[np.uint64], rows: Rows, *, number: int) -> Run:
+        """A run in memory, of rows in any order; the last of an id counts."""
+        return cls(**_united([(high, rows)]), last_number=number, numbers=(number,))
+
+    @classmethod
+    def from_bytes(cls, data: bytes, width: int, *, number: int) -> Run:
+        """The inverse of `to_bytes`.
+
+        Raises
+        ------
+        ValueError
+            If ``data`` is cut short.
+        """
+        kind = row_type(width)
+        n_rows, rest = divmod(len(data), _HIGH_BYTES + kind.itemsize)
+        if rest:
+            raise ValueError("rows of the join are cut short")
+        high = np.frombuffer(data, dtype="<u8", count=n_rows)
+        rows = np.frombuffer(data, dtype=kind, offset=_HIGH_BYTES * n_rows)
+        return cls(high=high, rows=rows, last_number=number, numbers=(number,))
+
+    def to_bytes(self) -> bytes:
+        """The hashes' first halves, then the rows."""
+        return self.high.astype("<u8", copy=False).tobytes() + self.rows.tobytes()
+
+    @classmethod
+    def opened(cls, path: Path, width: int, *, rows: int, capacity: int, last_number: int) -> Run:
+        """A run that lies in a file.
+
+        Raises
+        ------
+        OSError, ValueError
+            If the file is absent or not of the size that it should have.
+        """
+        kind = row_type(width)
+        start = capacity * _HIGH_BYTES
+        with path.open("rb") as file:
+            if path.stat().st_size != start + rows * kind.itemsize:
+                raise ValueError(f"{path.name} has not the {rows} rows that it should have")
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        return cls(
+            high=np.frombuffer(mapped, dtype="<u8", count=rows),
+            rows=np.frombuffer(mapped, dtype=kind, count=rows, offset=start),
+            last_number=last_number,
+            path=path,
+            mapped=mapped,
+            capacity=capacity,
+        )
+
+    def find(self, hashes: Hashes) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Which of the hashes are in the run, and where. Sorted questions are answered faster."""
+        high, low = hashes[:, 0], hashes[:, 1]
+        position = np.searchsorted(self.high, high)
+        asked = np.flatnonzero(position < len(self))
+        asked = asked[self.high[position[asked]] == high[asked]]
+        found = [np.empty(0, dtype=np.intp)]
+        while len(asked):
+            same = self._taken("low", position[asked]) == low[asked]
+            found.append(asked[same])
+            # Two hashes may share their first half: then the answer may be one further on.
+            asked = asked[~same]
+            position[asked] += 1
+            asked = asked[position[asked] < len(self)]
+            asked = asked[self.high[position[asked]] == high[asked]]
+        known = np.sort(np.concatenate(found)) if len(found) > 2 else found[-1]
+        return known, position[known]
+
+    def take(self, positions: NDArray[np.intp]) -> Rows:
+        """Copies of rows by ascending position; pages of the file are let go."""
+        taken: Rows = self._taken(None, positions)
+        self.let_go()
+        return taken
+
+    def let_go(self) -> None:
+        """Keep no page of the file in this process's memory; the system may keep it in its own."""
+        if self.mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+            # Advice that a system does not know is no loss.
+            with suppress(OSError):
+                self.mapped.madvise(mmap.MADV_DONTNEED)
+
+    def _taken(self, field: str | None, positions: NDArray[np.intp]) -> NDArray[Any]:
+        column = self.rows if field is None else self.rows[field]
+        if self.mapped is None or self.size_bytes <= _READ_AT_ONCE_BYTES:
+            return column[positions]
+        step = _READ_AT_ONCE_BYTES // self.rows.dtype.itemsize
+        bounds = np.searchsorted(positions, np.arange(0, len(self) + step, step))
+        parts = []
+        for begin, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
+            parts.append(column[positions[begin:end]])
+            self.let_go()
+        return np.concatenate(parts)
+
+
+def merged(runs: Sequence[Run]) -> Run:
+    """Runs in memory as one, given oldest first."""
+    return Run(
+        **_united([(run.high, run.rows) for run in runs]),
+        last_number=runs[-1].last_number,
+        numbers=tuple(number for run in runs for number in run.numbers),
+    )
+
+
+def written(runs: Sequence[Run], path: Path, width: int) -> Run:
+    """Runs as one in a file, given oldest first. The file is there, synced, when this returns.
+
+    Raises
+    ------
+    OSError
+        As the disk says; then there is no file.
+    """
+    capacity = sum(len(run) for run in runs)
+    kind = row_type(width)
+    start = capacity * _HIGH_BYTES
+    n_parts = -(-capacity // _PART_ROWS)
+    edges = np.array([part * _SPACE // n_parts for part in range(1, n_parts)], dtype=np.uint64)
+    bounds = [[0, *np.searchsorted(run.high, edges).tolist(), len(run)] for run in runs]
+    n_rows = 0
+    with appearing_whole(path) as temporary, temporary.open("wb") as file:
+        for part in range(n_parts):
+            pieces = [
+                (run.high[bound[part] : bound[part + 1]], run.rows[bound[part] : bound[part + 1]])
+                for run, bound in zip(runs, bounds, strict=True)
+            ]
+            united = _united(pieces)
+            file.seek(n_rows * _HIGH_BYTES)
+            file.write(united["high"].astype("<u8", copy=False).data)
+            file.seek(start + n_rows * kind.itemsize)
+            file.write(united["rows"].tobytes())
+            n_rows += len(united["high"])
+            for run in runs:
+                run.let_go()
+    return Run.opened(path, width, rows=n_rows, capacity=capacity, last_number=runs[-1].last_number)
+
+
+def _united(pieces: Sequence[tuple[NDArray[np.uint64], Rows]]) -> dict[str, Any]:
+    """Rows sorted by hash; of those with the same one the last stays."""
+    high = np.concatenate([piece[0] for piece in pieces])
+    rows = np.concatenate([piece[1] for piece in pieces])
+    order = np.argsort(high, kind="stable")
+    ranked = high[order]
+    same = ranked[1:] == ranked[:-1]
+    if same.any():
+        low = rows["low"]
+        ranked_low = low[order]
+        if (same & (ranked_low[1:] != ranked_low[:-1])).any():
+            order = np.lexsort((low, high))
+            ranked, ranked_low = high[order], low[order]
+        last = np.ones(len(order), dtype=np.bool_)
+        last[:-1] = (ranked[1:] != ranked[:-1]) | (ranked_low[1:] != ranked_low[:-1])
+        order = order[last]
+        ranked = high[order]
+    return {"high": ranked, "rows": rows[order]}
