@@ -60,6 +60,13 @@ class LabelBatch:
     def __len__(self) -> int:
         return len(self.prediction_ids)
 
+    def take(self, rows: NDArray[np.intp]) -> LabelBatch:
+        """The rows chosen by position."""
+        ids = tuple(self.prediction_ids[row] for row in rows.tolist())
+        return LabelBatch(
+            model=self.model, prediction_ids=ids, event_time=self.event_time[rows], labels=self.labels.take(rows)
+        )
+
 
 Batch = PredictionBatch | LabelBatch
 

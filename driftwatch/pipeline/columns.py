@@ -76,22 +76,32 @@ def name_values(values: Sequence[object], problem: Problem) -> Names:
 def class_values(values: Sequence[object], classes: tuple[str, ...], problem: Problem) -> Names:
     """Names that must be among ``classes``; missing is a problem too."""
     named = name_values(values, problem)
-    known = set(classes)
-    for row, name in enumerate(named.to_list()):
-        if name is None:
-            problem(row, "is missing.")
-        elif name not in known:
-            shown = ", ".join(classes[:10])
-            problem(row, f"{shortened(name)!r} is none of the model's classes ({shown}).")
+    check_classes(named, classes, problem)
     return named
+
+
+def check_classes(named: Names, classes: tuple[str, ...], problem: Problem) -> None:
+    """Report every row whose name is none of ``classes``, or missing."""
+    is_known = np.array([*(name in classes for name in named.names), False])
+    for row in np.flatnonzero(~is_known[named.codes]).tolist():
+        if (code := int(named.codes[row])) < 0:
+            problem(row, "is missing.")
+        else:
+            shown = ", ".join(classes[:10])
+            problem(row, f"{shortened(named.names[code])!r} is none of the model's classes ({shown}).")
 
 
 def target_numbers(values: Sequence[object], problem: Problem) -> Numbers:
     """Finite numbers; missing, NaN and infinity are problems."""
     numbers = number_values(values, problem)
+    check_finite(numbers, problem)
+    return numbers
+
+
+def check_finite(numbers: Numbers, problem: Problem) -> None:
+    """Report every row whose number is missing or not finite."""
     for row in np.flatnonzero(~np.isfinite(numbers.values)).tolist():
         problem(row, "must be a finite number.")
-    return numbers
 
 
 def extra_values(values: Sequence[object]) -> Values:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 
@@ -18,7 +18,6 @@ from driftwatch.core.records import Task
 from driftwatch.core.table import Table, Values
 from driftwatch.core.windows import to_microseconds
 from driftwatch.errors import EventError, UnknownVersion
-from driftwatch.identifiers import uuid7
 from driftwatch.pipeline.baselines import Baselines
 from driftwatch.pipeline.columns import (
     class_values,
@@ -29,22 +28,15 @@ from driftwatch.pipeline.columns import (
     number_values,
     target_numbers,
 )
+from driftwatch.pipeline.ingest_columns import checked_labels, checked_predictions
+from driftwatch.pipeline.ingest_limits import FieldProblems, IngestLimits, Problems, checked_ids
 from driftwatch.pipeline.telemetry import Telemetry
 from driftwatch.ports import Clock, Spool, SpoolReceipt
+from driftwatch.wire.columnar import LabelColumns, PredictionColumns
 from driftwatch.wire.native import LabelEvent, PredictionEvent, Rejection
 
 IndexedPrediction = tuple[int, PredictionEvent]
 IndexedLabel = tuple[int, LabelEvent]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IngestLimits:
-    """What an event may at most be."""
-
-    features: int = 2_000
-    id_characters: int = 256
-    ahead: timedelta = timedelta(minutes=5)
-    """How far an event's time may lie ahead of this machine's clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,26 +49,6 @@ class Submission:
     prediction_ids: tuple[str, ...]
     rejections: tuple[Rejection, ...]
     receipts: tuple[Future[SpoolReceipt], ...]
-
-
-@dataclass(slots=True)
-class _Problems:
-    """The first problem of each bad row."""
-
-    by_row: dict[int, Rejection] = field(default_factory=dict)
-
-    def at(self, name: str, indexes: Sequence[int]) -> _FieldProblems:
-        return _FieldProblems(self, name, indexes)
-
-
-@dataclass(frozen=True, slots=True)
-class _FieldProblems:
-    problems: _Problems
-    name: str
-    indexes: Sequence[int]
-
-    def __call__(self, row: int, text: str) -> None:
-        self.problems.by_row.setdefault(row, Rejection(self.indexes[row], self.name, text))
 
 
 class Ingest:
@@ -130,9 +102,11 @@ class Ingest:
         rows = list(events)
         rejections: list[Rejection] = []
         while rows:
-            problems = _Problems()
+            problems = Problems()
             indexes = [index for index, _ in rows]
-            ids = self._ids([event.prediction_id for _, event in rows], problems, indexes)
+            ids = checked_ids(
+                [event.prediction_id for _, event in rows], self._limits, problems.at("prediction_id", indexes)
+            )
             times = self._times([event.event_time for _, event in rows], problems, indexes, now)
             labels = _targets(baseline, [event.label for _, event in rows], problems.at("label", indexes))
             if not problems.by_row:
@@ -142,12 +116,59 @@ class Ingest:
             rows = [row for position, row in enumerate(rows) if position not in problems.by_row]
         return self._spooled(model, "labels", [], (), rejections, now)
 
+    def prediction_columns(self, model: str, columns: PredictionColumns) -> Submission:
+        """Check and spool predictions that came as columns; raises like :meth:`predictions`.
+
+        Raises
+        ------
+        EventError
+            A whole column cannot be what the schema asks for.
+        """
+        now = self._clock.now()
+        default = self._baselines.get(model)
+        versions = columns.model_versions or ()
+        rejections: list[Rejection] = []
+        batches: list[PredictionBatch] = []
+        ids: list[tuple[int, str]] = []
+        for version in dict.fromkeys(versions) or (None,):
+            rows = np.array([one == version for one in versions] or [True] * columns.n_rows)
+            indexes = np.flatnonzero(rows)
+            try:
+                baseline = self._baselines.get(model, version or default.model_version)
+            except UnknownVersion as error:
+                rejections += [Rejection(index, "model_version", str(error)) for index in indexes.tolist()]
+                continue
+            problems = Problems()
+            given = columns if rows.all() else columns.take(rows)
+            batch = checked_predictions(baseline, given, self._limits, now, problems, indexes.tolist())
+            good = problems.good(len(batch))
+            if good is not None:
+                batch, indexes = batch.take(good), indexes[good]
+            rejections += problems.by_row.values()
+            if len(batch):
+                batches.append(batch)
+                ids += zip(indexes.tolist(), batch.prediction_ids, strict=True)
+        in_order = batches[0].prediction_ids if len(batches) == 1 else tuple(one for _, one in sorted(ids))
+        return self._spooled(model, "predictions", batches, in_order, rejections, now)
+
+    def label_columns(self, model: str, columns: LabelColumns) -> Submission:
+        """Check and spool labels that came as columns; raises like :meth:`prediction_columns`."""
+        now = self._clock.now()
+        problems = Problems()
+        indexes = range(columns.n_rows)
+        batch = checked_labels(self._baselines.get(model), columns, self._limits, now, problems, indexes)
+        good = problems.good(len(batch))
+        if good is not None:
+            batch = batch.take(good)
+        batches = [batch] if len(batch) else []
+        return self._spooled(model, "labels", batches, batch.prediction_ids, list(problems.by_row.values()), now)
+
     def _checked(
         self, baseline: Baseline, rows: list[IndexedPrediction], now: datetime
     ) -> tuple[PredictionBatch | None, list[int], list[Rejection]]:
         rejections: list[Rejection] = []
         while rows:
-            problems = _Problems()
+            problems = Problems()
             batch = self._columns(baseline, rows, now, problems)
             if not problems.by_row:
                 return batch, [index for index, _ in rows], rejections
@@ -156,12 +177,14 @@ class Ingest:
         return None, [], rejections
 
     def _columns(
-        self, baseline: Baseline, rows: list[IndexedPrediction], now: datetime, problems: _Problems
+        self, baseline: Baseline, rows: list[IndexedPrediction], now: datetime, problems: Problems
     ) -> PredictionBatch:
         schema = baseline.schema
         indexes = [index for index, _ in rows]
         events = [event for _, event in rows]
-        ids = self._ids([event.prediction_id for event in events], problems, indexes)
+        ids = checked_ids(
+            [event.prediction_id for event in events], self._limits, problems.at("prediction_id", indexes)
+        )
         times = self._times([event.event_time for event in events], problems, indexes, now)
         features = [event.features for event in events]
         for row, one in enumerate(features):
@@ -199,14 +222,7 @@ class Ingest:
             scores=schema.scores,
         )
 
-    def _ids(self, given: list[str | None], problems: _Problems, indexes: list[int]) -> tuple[str, ...]:
-        problem = problems.at("prediction_id", indexes)
-        for row, one in enumerate(given):
-            if one is not None and not 0 < len(one) <= self._limits.id_characters:
-                problem(row, f"must have 1 to {self._limits.id_characters} characters.")
-        return tuple(one or uuid7() for one in given)
-
-    def _times(self, given: list[object], problems: _Problems, indexes: list[int], now: datetime) -> np.ndarray:
+    def _times(self, given: list[object], problems: Problems, indexes: list[int], now: datetime) -> np.ndarray:
         problem = problems.at("event_time", indexes)
         received, latest = to_microseconds(now), to_microseconds(now + self._limits.ahead)
         times = np.empty(len(given), dtype=np.int64)
@@ -232,14 +248,14 @@ class Ingest:
         return Submission(ids, tuple(sorted(rejections, key=lambda one: one.index)), receipts)
 
 
-def _targets(baseline: Baseline, values: Sequence[object], problem: _FieldProblems) -> Values:
+def _targets(baseline: Baseline, values: Sequence[object], problem: FieldProblems) -> Values:
     """Predictions and labels are both values of the label's kind."""
     if baseline.schema.task is Task.REGRESSION:
         return target_numbers(values, problem)
     return class_values(values, baseline.schema.classes, problem)
 
 
-def _scores(baseline: Baseline, events: list[PredictionEvent], problem: _FieldProblems) -> dict[str, Values]:
+def _scores(baseline: Baseline, events: list[PredictionEvent], problem: FieldProblems) -> dict[str, Values]:
     """The schema's score columns; a lone number is the probability of a binary model's positive class."""
     schema = baseline.schema
     names = schema.scores

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from enum import StrEnum
 from http import HTTPStatus
+from typing import TypeVar
 
 import msgspec
 
@@ -20,10 +21,14 @@ from driftwatch.web.names import NAME_RULE, is_model_name
 from driftwatch.web.problem_document import Refused
 from driftwatch.web.problems import problem, problem_of, sentence
 from driftwatch.wire import FORMATS, Format
-from driftwatch.wire.native import Decoded, EventT, Rejection
+from driftwatch.wire.columnar import LabelColumns, PredictionColumns
+from driftwatch.wire.native import Rejection
 
 _TO_THREAD_BYTES = 32 * 1024
 """From here on, decoding would keep the event loop from other requests for longer than a thread costs."""
+
+
+DecodedT = TypeVar("DecodedT")
 
 
 class Kind(StrEnum):
@@ -80,9 +85,13 @@ class IngestRoutes:
     def _submitted(self, kind: Kind, model: str, body: bytes, wire_format: Format) -> tuple[bool, Submission]:
         if kind is Kind.PREDICTIONS:
             predictions = _decoded(wire_format.predictions, body)
+            if isinstance(predictions, PredictionColumns):
+                return False, self._ingest.prediction_columns(model, predictions)
             submission = self._ingest.predictions(model, predictions.rows)
             return predictions.single, self._with(submission, predictions.rejections, kind, model)
         labels = _decoded(wire_format.labels, body)
+        if isinstance(labels, LabelColumns):
+            return False, self._ingest.label_columns(model, labels)
         submission = self._ingest.labels(model, labels.rows)
         return labels.single, self._with(submission, labels.rejections, kind, model)
 
@@ -115,7 +124,7 @@ def _format_of(headers: Mapping[str, str]) -> Format:
     return found
 
 
-def _decoded(decode: Callable[[bytes], Decoded[EventT]], body: bytes) -> Decoded[EventT]:
+def _decoded(decode: Callable[[bytes], DecodedT], body: bytes) -> DecodedT:
     try:
         return decode(body)
     except EventError as error:

@@ -43,7 +43,9 @@ _SECURITY_SCHEMES = {
 _SUMMARIES = {Kind.PREDICTIONS: "Log predictions", Kind.LABELS: "Send labels"}
 _DESCRIPTIONS = {
     Kind.PREDICTIONS: f"""
-One event, or up to {MAX_EVENTS:,} of them as an array or one a line, as they are or gzipped. The answer comes when they
+One event, or up to {MAX_EVENTS:,} of them: as an array, one a line, or as an Arrow stream whose columns are the fields
+of an event and the features by name (or in a structure `features`), which is by far the fastest. As they are or
+compressed. The answer comes when they
 are durable. An id is made where one is missing; the same id again is a duplicate and changes nothing. One bad event
 does not keep the others out: `rejected` names it.
 """.strip(),

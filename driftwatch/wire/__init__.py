@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from driftwatch.wire import native
+from driftwatch.wire.arrow_stream import ARROW_STREAM
 from driftwatch.wire.native import Format
 
 FORMATS: Mapping[str, Format] = {
     "application/json": native.JSON,
     "application/x-ndjson": native.NDJSON,
+    "application/vnd.apache.arrow.stream": ARROW_STREAM,
 }
 
 __all__ = ["FORMATS", "Format"]

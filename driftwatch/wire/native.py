@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from driftwatch.errors import EventError
+from driftwatch.wire.columnar import LabelColumns, PredictionColumns
 
 MAX_EVENTS = 20_000
 """Most events of one request."""
@@ -73,11 +74,14 @@ class Decoded(Generic[EventT]):
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One format: how it is called in the documentation, and how both kinds of event are read from a body."""
+    """One format: how it is called in the documentation, and how both kinds of event are read from a body.
+
+    Formats of rows give events, formats of columns give columns.
+    """
 
     title: str
-    predictions: Callable[[bytes], Decoded[PredictionEvent]]
-    labels: Callable[[bytes], Decoded[LabelEvent]]
+    predictions: Callable[[bytes], Decoded[PredictionEvent] | PredictionColumns]
+    labels: Callable[[bytes], Decoded[LabelEvent] | LabelColumns]
 
 
 _RULES = {
@@ -158,7 +162,7 @@ class _Reader(Generic[EventT]):
         rejections: list[Rejection] = []
         for index, raw in enumerate(raws):
             if index >= MAX_EVENTS:
-                raise _too_many()
+                raise too_many_events()
             try:
                 one = self._single(raw, index)
             except EventError as malformed:
@@ -218,11 +222,12 @@ def _kind_of(value: object) -> str:
 
 def _all_good(events: list[EventT]) -> Decoded[EventT]:
     if len(events) > MAX_EVENTS:
-        raise _too_many()
+        raise too_many_events()
     return Decoded(list(enumerate(events)), [], single=False)
 
 
-def _too_many() -> EventError:
+def too_many_events() -> EventError:
+    """The error for a request of more events than `MAX_EVENTS`."""
     return EventError(
         f"The request holds more than {MAX_EVENTS:,} events.",
         remedy="Send them in several requests; nothing was taken.",
@@ -298,4 +303,14 @@ JSON = Format("an object or an array of objects", _PREDICTIONS.json, _LABELS.jso
 NDJSON = Format("one object a line", _PREDICTIONS.ndjson, _LABELS.ndjson)
 
 
-__all__ = ["JSON", "MAX_EVENTS", "NDJSON", "Decoded", "Format", "LabelEvent", "PredictionEvent", "Rejection"]
+__all__ = [
+    "JSON",
+    "MAX_EVENTS",
+    "NDJSON",
+    "Decoded",
+    "Format",
+    "LabelEvent",
+    "PredictionEvent",
+    "Rejection",
+    "too_many_events",
+]

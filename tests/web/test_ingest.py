@@ -12,6 +12,7 @@ import pytest
 from driftwatch.core.events import Batch
 from driftwatch.errors import StoreFull
 from driftwatch.ports import SpoolReceipt
+from driftwatch.wire import FORMATS
 
 PROBLEM = "application/problem+json"
 GOOD = {"prediction_id": "a", "features": {"distance": 800.0, "carrier": "AA"}, "prediction": 100.0}
@@ -149,7 +150,7 @@ def test_the_field_that_holds_nan_is_named(drifted: Any) -> None:
 def test_another_type_is_not_supported_and_the_answer_says_which_are(drifted: Any, content_type: str) -> None:
     answer = post(drifted, json.dumps(GOOD).encode(), content_type=content_type)
     assert problem(answer, 415)["field"] == "Content-Type"
-    assert answer.headers["accept-post"] == "application/json, application/x-ndjson"
+    assert answer.headers["accept-post"] == ", ".join(FORMATS)
 
 
 def test_gzip_is_inflated(web: Any) -> None:
