@@ -29,7 +29,9 @@ def project_files() -> list[Path]:
     for folder, folders, names in os.walk(ROOT):
         folders[:] = [name for name in folders if name == ".ci" or (name[0] != "." and name not in NOT_OURS)]
         found += [Path(folder, name) for name in names if Path(name).suffix in TEXT_ENDINGS]
-    return sorted(path for path in found if path.name != ".coverage" and not path.name.startswith(".coverage."))
+    # In a work tree of its own, .git is a file that names the repository's folder.
+    ours = [path for path in found if path.name not in {".coverage", ".git"}]
+    return sorted(path for path in ours if not path.name.startswith(".coverage."))
 
 
 @pytest.fixture(scope="session")
