@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from driftwatch.core.evidence import FalseAlarmBudget
-from driftwatch.core.judge import JudgePolicy
 from driftwatch.core.retrain import RetrainPolicy
 from driftwatch.core.windows import WindowPlan
 from driftwatch.pipeline.baselines import Baselines
@@ -18,7 +16,7 @@ from driftwatch.pipeline.record import Recorder
 from driftwatch.pipeline.run import Pace, Pipeline, Runner
 from driftwatch.pipeline.telemetry import Telemetry
 from driftwatch.ports import Clock, Log, Sink, Spool, State
-from driftwatch.settings import Settings
+from driftwatch.settings import Settings, judge_policy
 from driftwatch.sinks.webhook import WebhookSink
 from driftwatch.stores.folder import DataFolder
 from driftwatch.stores.log import ParquetLog
@@ -66,16 +64,6 @@ class Service:
 def window_plan(settings: Settings) -> WindowPlan:
     """How event time is cut."""
     return WindowPlan(window=settings.window, lateness=settings.lateness, label_wait=settings.label_wait)
-
-
-def judge_policy(settings: Settings) -> JudgePolicy:
-    """How windows are judged."""
-    return JudgePolicy(
-        budget=FalseAlarmBudget.parse(settings.false_alarms),
-        quality_ratio=settings.quality_ratio,
-        minimum_rows=settings.minimum_rows,
-        minimum_labels=settings.minimum_labels,
-    )
 
 
 def sinks(settings: Settings) -> dict[str, Sink]:

@@ -11,7 +11,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -21,7 +30,11 @@ from pydantic_settings import (
 )
 
 from driftwatch.core.evidence import FalseAlarmBudget
-from driftwatch.core.records import AlertKind
+from driftwatch.core.limits import Limits
+from driftwatch.core.policy import DEFAULT_SHARES, JudgePolicy
+from driftwatch.core.records import AlertKind, ColumnKind
+from driftwatch.core.statistics import DEFAULT_STATISTICS
+from driftwatch.core.thresholds import Tolerances
 from driftwatch.core.windows import format_duration, parse_duration
 from driftwatch.errors import DriftwatchError, FileError, SettingError
 from driftwatch.web.tokens import MOST_TOKENS, Scope, Token, is_hash
@@ -73,6 +86,16 @@ class TokensFile(BaseModel):
     tokens: Tokens
 
 
+def _table(value: Any) -> Any:
+    if not isinstance(value, dict):
+        raise ValueError("must be a table, such as { psi = 0.2 }")
+    return value
+
+
+Table = Annotated[Limits, PlainValidator(_table)]
+"""What is in it is checked where it is used: by `JudgePolicy`, which names the entry."""
+
+
 class Settings(BaseSettings):
     """All settings; see the module's text for where a value comes from."""
 
@@ -106,7 +129,27 @@ class Settings(BaseSettings):
         "1 per 90d", description="False-alarm budget of a model: '1 per 90d', '1 per 1000 windows'."
     )
     quality_ratio: float = Field(1.25, gt=1, description="A mean loss above this times the reference's is drift.")
-    minimum_rows: int = Field(30, ge=1, description="Fewer rows in a window say insufficient_data.")
+    shares: dict[AlertKind, float] = Field(
+        dict(DEFAULT_SHARES), description="How the kinds of alert divide the budget, as relative weights; 0 mutes one."
+    )
+    statistics: dict[ColumnKind, tuple[str, ...]] = Field(
+        dict(DEFAULT_STATISTICS), description="What is measured, by kind of column: numeric, categorical, boolean."
+    )
+    tolerances: Table = Field(
+        {}, description="Scores that nobody needs to act on, by statistic: psi = 0.2, or amount.psi = 0.1 for a column."
+    )
+    thresholds: Table = Field(
+        {}, description="Likewise, scores above which is drift, evidence or not; these are outside the budget."
+    )
+    p_values: Table = Field(
+        {}, description="Likewise, p-values of the plain two-sample test below which is drift; outside the budget, too."
+    )
+    bonferroni: bool = Field(False, description="Divide the p_values by the number of such tests in a window.")
+    minimum_rows: int = Field(
+        30,
+        ge=1,
+        description="Fewer rows in a window say insufficient_data; 30 at least where natural variation is known.",
+    )
     minimum_labels: int = Field(30, ge=2, description="Fewer labels in a window say insufficient_data.")
 
     retrain_on: tuple[AlertKind, ...] = Field(
@@ -156,12 +199,12 @@ def load_settings(config: Path | None = None, **options: Any) -> Settings:
     configured = type("Settings", (Settings,), {"model_config": {**Settings.model_config, "toml_file": config}})
     try:
         settings = configured(**{name: value for name, value in options.items() if value is not None})
-        FalseAlarmBudget.parse(settings.false_alarms)
+        judge_policy(settings)
     except ValidationError as error:
         raise _setting_error(error) from None
     except SettingsError as error:
         name = next((one for one in Settings.model_fields if f'"{one}"' in str(error)), None)
-        raise SettingError("is no JSON, which the environment has lists in.", field=name) from None
+        raise SettingError("is no JSON, which the environment has lists and tables in.", field=name) from None
     except ValueError as error:
         raise FileError(f"is no TOML: {error}", field=str(config)) from None
     if settings.tokens_file is not None:
@@ -174,7 +217,7 @@ def load_settings(config: Path | None = None, **options: Any) -> Settings:
 
 def _setting_error(error: ValidationError) -> SettingError:
     first = error.errors(include_input=False)[0]
-    name = ".".join(str(part) for part in first["loc"])
+    name = ".".join(str(part) for part in first["loc"] if part != "[key]")
     if first["type"] == "extra_forbidden":
         return SettingError("there is no such setting.", field=name, remedy="See docs/settings.md.")
     field = Settings.model_fields.get(str(first["loc"][0]))
@@ -199,18 +242,48 @@ def _tokens_of(path: Path) -> tuple[TokenSetting, ...]:
     return found.tokens
 
 
+def judge_policy(settings: Settings) -> JudgePolicy:
+    """How windows are judged.
+
+    Raises
+    ------
+    SettingError
+        If what was asked for cannot be.
+    """
+    return JudgePolicy(
+        budget=FalseAlarmBudget.parse(settings.false_alarms),
+        shares={**DEFAULT_SHARES, **settings.shares},
+        statistics=settings.statistics,
+        tolerances=Tolerances.of(settings.tolerances),
+        thresholds=settings.thresholds,
+        p_values=settings.p_values,
+        bonferroni=settings.bonferroni,
+        quality_ratio=settings.quality_ratio,
+        minimum_rows=settings.minimum_rows,
+        minimum_labels=settings.minimum_labels,
+    )
+
+
 def settings_table() -> list[tuple[str, str, str, str]]:
     """Name, variable, default and help of every setting, for the documentation."""
     rows = []
     for name, field in Settings.model_fields.items():
         default = getattr(Settings.model_construct(), name)
-        if isinstance(default, timedelta):
-            default = format_duration(default)
-        elif isinstance(default, tuple):
-            default = ", ".join(default)
-        elif isinstance(default, SecretStr) or default is None:
-            default = ""
-        elif isinstance(default, bool):
-            default = str(default).lower()
-        rows.append((name, f"{PREFIX}{name.upper()}", str(default), field.description or ""))
+        rows.append((name, f"{PREFIX}{name.upper()}", _shown(default), field.description or ""))
     return rows
+
+
+def _shown(default: Any) -> str:
+    match default:
+        case timedelta():
+            return format_duration(default)
+        case tuple():
+            return ", ".join(default)
+        case dict():
+            return "; ".join(f"{name} = {_shown(value)}" for name, value in default.items())
+        case bool():
+            return str(default).lower()
+        case SecretStr() | None:
+            return ""
+        case _:
+            return str(default)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.table import Table as RichTable
 
+from driftwatch.cli.importance import read_importance
 from driftwatch.cli.output import Format, console, print_json, progress_notice
 from driftwatch.core.records import Task
 from driftwatch.errors import FileError
@@ -30,6 +31,12 @@ def fit(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
     timestamp: Annotated[str | None, typer.Option(help="Column with the time of each row.")] = None,
     categorical: Annotated[list[str] | None, typer.Option(help="Numeric column that holds categories.")] = None,
     ignore: Annotated[list[str] | None, typer.Option(help="Column to leave out.")] = None,
+    importance: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Feature importance, by which evidence is weighed: age=0.4, or a JSON file with all of them."
+        ),
+    ] = None,
     evaluation: Annotated[
         Path | None, typer.Option(help="Rows the model was not trained on: they give the reference performance.")
     ] = None,
@@ -57,6 +64,7 @@ def fit(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
             timestamp=timestamp,
             categorical=categorical or (),
             ignore=ignore or (),
+            importance=read_importance(importance or ()),
             fitted_at=datetime.now(UTC),
         )
     try:
@@ -89,10 +97,13 @@ def show(
         print_json(description)
         return
     table = RichTable(title=description.title, title_justify="left", box=None, pad_edge=False)
-    for heading in ("column", "role", "kind", "cells", "missing", "summary"):
-        table.add_column(heading, justify="right" if heading in {"cells", "missing"} else "left")
+    weighed = any(row.importance is not None for row in description.columns)
+    for heading in ("column", "role", "kind", "cells", "missing", *(("importance",) if weighed else ()), "summary"):
+        table.add_column(heading, justify="right" if heading in {"cells", "missing", "importance"} else "left")
     for row in description.columns:
-        table.add_row(row.name, row.role, row.kind, str(row.cells), f"{row.missing_share:.1%}", row.summary)
+        importance = [] if not weighed else ["" if row.importance is None else f"{row.importance:.1%}"]
+        cells, missing = str(row.cells), f"{row.missing_share:.1%}"
+        table.add_row(row.name, row.role, row.kind, cells, missing, *importance, row.summary)
     console().print(table)
     for line in (*description.performance, *description.notices):
         console().print(line, markup=False, highlight=False)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from driftwatch.core.baseline import Baseline, ColumnBaseline
 from driftwatch.core.cells import NumericCells
+from driftwatch.core.records import ColumnRole
 
 _NAMES_SHOWN = 4
 
@@ -21,6 +22,7 @@ class ColumnDescription:
     cells: int
     missing_share: float
     summary: str
+    importance: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,14 +47,15 @@ def describe(baseline: Baseline) -> BaselineDescription:
         model_version=baseline.model_version,
         task=baseline.schema.task.value,
         rows=baseline.n_rows,
-        columns=tuple(_column(one) for one in baseline.columns.values()),
+        columns=tuple(_column(one, baseline) for one in baseline.columns.values()),
         performance=_performance(baseline),
         notices=baseline.notices,
     )
 
 
-def _column(column: ColumnBaseline) -> ColumnDescription:
+def _column(column: ColumnBaseline, baseline: Baseline) -> ColumnDescription:
     present = column.n_present
+    is_weighed = baseline.importance and column.column.role is ColumnRole.FEATURE
     return ColumnDescription(
         name=column.column.name,
         role=column.column.role.value,
@@ -60,6 +63,7 @@ def _column(column: ColumnBaseline) -> ColumnDescription:
         cells=column.cells.n_cells,
         missing_share=1 - present / column.n if column.n else 0.0,
         summary=_summary(column),
+        importance=baseline.importance.get(column.column.name, 0.0) if is_weighed else None,
     )
 
 

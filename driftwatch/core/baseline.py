@@ -132,6 +132,8 @@ class Baseline:
         The model's quality at the time; None where no label and prediction were given.
     natural
         How much the reference's own windows differ from each other; empty without a timestamp.
+    importance
+        The features' shares of the model's feature importance, adding up to 1; empty where it was not given.
     fitted_at
         When, if it was said.
     notices
@@ -157,6 +159,7 @@ class Baseline:
     columns: Mapping[str, ColumnBaseline]
     performance: ReferencePerformance | None = None
     natural: NaturalVariation = field(default_factory=NaturalVariation)
+    importance: Mapping[str, float] = field(default_factory=dict)
     fitted_at: datetime | None = None
     notices: tuple[str, ...] = ()
     format_version: int = FORMAT_VERSION
@@ -194,6 +197,7 @@ class Baseline:
         timestamp: str | None = None,
         categorical: Iterable[str] = (),
         ignore: Iterable[str] = (),
+        importance: Mapping[str, float] | None = None,
         fitted_at: datetime | None = None,
         keep_reference: bool = False,
     ) -> Baseline:
@@ -222,6 +226,9 @@ class Baseline:
             Columns to count by name though they hold numbers.
         ignore
             Columns to leave out.
+        importance
+            The model's feature importance by column, not negative, in any unit: evidence counts half alike, half by it
+            (see `driftwatch.core.importance`). Columns that are not named have 0.
         fitted_at
             Noted in the document.
         keep_reference
@@ -232,7 +239,7 @@ class Baseline:
         ------
         ReferenceDataError
             If a named column is not there, no row or no measurable column is left, there are too many columns,
-            or a column is not what its role asks for.
+            a column is not what its role asks for, or an importance is not a finite number of at least 0.
         """
         from driftwatch.core.fitting import fitted_baseline
         from driftwatch.core.schema_choice import FitOptions
@@ -247,6 +254,7 @@ class Baseline:
             timestamp=timestamp,
             categorical=frozenset(categorical),
             ignore=frozenset(ignore),
+            importance=dict(importance or {}),
             fitted_at=fitted_at,
         )
         return fitted_baseline(reference, evaluation, options, keep_reference=keep_reference)

@@ -61,6 +61,8 @@ def written_baseline(baseline: Baseline) -> str:
         },
         "notices": list(baseline.notices),
     }
+    if baseline.importance:
+        content["importance"] = dict(baseline.importance)
     document = {
         "format": FORMAT,
         "format_version": baseline.format_version,
@@ -163,6 +165,7 @@ def _read_content(content: dict[str, Any]) -> Baseline:
         columns=by_name,
         performance=_read_performance(content["performance"], schema),
         natural=_read_natural(content["natural"]),
+        importance=_read_importance(content.get("importance", {}), schema),
         fitted_at=None if fitted_at is None else datetime.fromisoformat(fitted_at),
         notices=tuple(_text(notice) for notice in _items(content["notices"])),
     )
@@ -245,6 +248,14 @@ def _read_natural(written: dict[str, Any]) -> NaturalVariation:
             for duration, loss in written["loss"].items()
         },
     )
+
+
+def _read_importance(written: dict[str, Any], schema: Schema) -> dict[str, float]:
+    features = {column.name for column in schema.columns if column.role is ColumnRole.FEATURE}
+    shares = {_text(name): _distance(value) for name, value in written.items()}
+    _require(features >= shares.keys(), "an importance is of no feature")
+    _require(not shares or abs(sum(shares.values()) - 1.0) < 1e-6, "the importance does not add up to 1")
+    return shares
 
 
 def _require(holds: bool, problem: str) -> None:

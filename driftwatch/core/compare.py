@@ -15,7 +15,16 @@ from driftwatch.core.evidence import EvidenceMemory
 from driftwatch.core.judge import KIND_OF_ROLE, JudgePolicy, Measured, judge_inputs, judge_labels
 from driftwatch.core.performance import PerformanceSums
 from driftwatch.core.profile import Profile
-from driftwatch.core.records import Change, Direction, Finding, Status, Threshold, ThresholdOrigin, Verdict
+from driftwatch.core.records import (
+    Change,
+    Direction,
+    Finding,
+    FindingReason,
+    Status,
+    Threshold,
+    ThresholdOrigin,
+    Verdict,
+)
 from driftwatch.errors import DriftwatchError
 
 
@@ -80,6 +89,7 @@ class Report:
                 "n_reference": finding.n_reference,
                 "n_live": finding.n_live,
                 "status": finding.status.value,
+                "reason": "" if finding.reason is None else finding.reason.value,
                 "direction": finding.change.direction.value,
                 "change": finding.change.text,
                 "binning": finding.binning,
@@ -200,6 +210,7 @@ def _with_errors(findings: tuple[Finding, ...], baseline: Baseline, unread: Mapp
             n_reference=baseline.columns[column.name].n,
             n_live=0,
             status=Status.ERROR,
+            reason=FindingReason.UNREADABLE,
             change=Change(direction=Direction.NONE, text="not read"),
             note=unread[column.name],
         )

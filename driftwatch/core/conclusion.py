@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from driftwatch.core.evidence import WARNING_SHARE, EvidenceMemory, KindMemory, blamed
-from driftwatch.core.policy import JudgePolicy
-from driftwatch.core.records import AlertKind, Finding, Status, Threshold, Verdict, VerdictReason
+from driftwatch.core.plan import Plan
+from driftwatch.core.records import (
+    AlertKind,
+    Finding,
+    FindingReason,
+    Status,
+    ThresholdOrigin,
+    Verdict,
+    VerdictReason,
+)
 
 _COLUMNS_SHOWN = 3
 
@@ -37,88 +45,73 @@ def worst(statuses: Iterable[Status]) -> Status:
 
 
 def unjudged(
-    kind: AlertKind,
+    plan: Plan,
     reason: VerdictReason,
     text: str,
-    limit: Threshold,
+    evidence: float,
     memory: EvidenceMemory,
     findings: Sequence[Finding] = (),
 ) -> Judgement:
     """A window of which this kind cannot be told; nothing that is remembered changes."""
     verdict = Verdict(
-        kind=kind,
+        kind=plan.kind,
         status=Status.INSUFFICIENT_DATA,
         reason=reason,
-        evidence=_total(memory.of(kind), findings),
-        limit=limit,
+        evidence=evidence,
+        limit=plan.limit,
         text=text,
     )
     return Judgement(findings=tuple(findings), verdicts=(verdict,), memory=memory)
 
 
-def _total(memory: KindMemory, findings: Sequence[Finding]) -> float:
-    """The average over columns of the average over each column's statistics."""
-    by_column = (
-        _by_column(findings)
-        if findings
-        else {
-            column: [memory.evidence(column, name) for name in statistics] for column, statistics in memory.bets.items()
-        }
-    )
-    if not by_column:
-        return 0.0
-    return math.fsum(math.fsum(values) / len(values) for values in by_column.values() if values) / len(by_column)
+def mean(values: Sequence[float]) -> float:
+    """The average; 0.0 of nothing."""
+    return math.fsum(values) / len(values) if values else 0.0
 
 
-def _by_column(findings: Sequence[Finding]) -> dict[str, list[float]]:
-    by_column: dict[str, list[float]] = {}
+def evidence_by_column(findings: Sequence[Finding], plan: Plan) -> dict[str, float]:
+    """The average over each column's statistics, but for those that are judged by fixed limits."""
+    gathered: dict[str, list[float]] = {}
     for finding in findings:
-        by_column.setdefault(finding.column, []).append(finding.evidence)
-    return by_column
+        if (finding.column, finding.statistic) not in plan.fixed:
+            gathered.setdefault(finding.column, []).append(finding.evidence)
+    return {column: mean(values) for column, values in gathered.items()}
 
 
-def concluded(
-    kind: AlertKind,
-    findings: Sequence[Finding],
-    after: KindMemory,
-    memory: EvidenceMemory,
-    policy: JudgePolicy,
-    limit: Threshold,
-) -> Judgement:
+def weighted_average(own: Mapping[str, float], plan: Plan) -> float:
+    """The evidence of a kind, from that of its columns."""
+    return math.fsum(plan.weights[column] * value for column, value in own.items())
+
+
+def concluded(plan: Plan, findings: Sequence[Finding], after: KindMemory, memory: EvidenceMemory) -> Judgement:
     """Say what the findings of one kind come to, and mark those that carry it."""
-    by_column = _by_column(findings)
-    evidence = _total(after, findings)
-    status, reason = _decided(evidence, limit.value, after.alarmed)
-    fixed = {finding.column for finding in findings if _passes_fixed(finding, policy)}
+    own = evidence_by_column(findings, plan)
+    evidence = weighted_average(own, plan)
+    status, reason = _decided(evidence, plan.limit.value, after.alarmed)
+    fixed = [finding for finding in findings if (finding.column, finding.statistic) in plan.fixed]
+    passed = dict.fromkeys(finding.column for finding in fixed if _passes(finding))
     columns: tuple[str, ...] = ()
     if status is Status.DRIFT:
-        own = {column: math.fsum(values) / len(values) for column, values in by_column.items()}
-        columns = blamed(own, policy.blame_rate) or (max(own, key=lambda column: own[column]),)
-    elif fixed:
+        strongest = max(own, key=lambda column: plan.weights[column] * own[column])
+        columns = blamed(own, plan.blame_rate, plan.weights) or (strongest,)
+    elif passed:
         status, reason = Status.DRIFT, VerdictReason.FIXED_THRESHOLD_PASSED
-    columns += tuple(column for column in by_column if column in fixed and column not in columns)
-    alone = WARNING_SHARE * limit.value * len(by_column)
-    marked = tuple(
-        _with(
-            finding,
-            _marked(finding, finding.column in columns, alone * len(by_column[finding.column]), policy),
-            _note(finding),
-        )
-        for finding in findings
-    )
+    carried = frozenset(columns)
+    columns += tuple(column for column in passed if column not in carried)
+    marked = tuple(_marked(finding, finding.column in carried, plan) for finding in findings)
     alarmed = status is Status.DRIFT and reason is not VerdictReason.FIXED_THRESHOLD_PASSED
     recovered = after.alarmed and not alarmed
     verdict = Verdict(
-        kind=kind,
+        kind=plan.kind,
         status=status,
         reason=reason,
         evidence=evidence,
-        limit=limit,
+        limit=plan.limit,
         columns=columns,
-        text=_sentence(reason, evidence, limit.value, _carriers(columns, marked)),
+        text=_sentence(reason, evidence, plan.limit.value, _carriers(columns, marked)),
     )
     kept = KindMemory() if recovered else replace(after, alarmed=alarmed)
-    return Judgement(findings=marked, verdicts=(verdict,), memory=memory.with_kind(kind, kept))
+    return Judgement(findings=marked, verdicts=(verdict,), memory=memory.with_kind(plan.kind, kept))
 
 
 def _decided(evidence: float, limit: float, alarmed: bool) -> tuple[Status, VerdictReason]:
@@ -131,31 +124,56 @@ def _decided(evidence: float, limit: float, alarmed: bool) -> tuple[Status, Verd
     return Status.OK, VerdictReason.WITHIN_TOLERANCE
 
 
-def _passes_fixed(finding: Finding, policy: JudgePolicy) -> bool:
-    limit = policy.fixed.get(finding.statistic)
-    return finding.status is not Status.INSUFFICIENT_DATA and limit is not None and finding.score > limit
+def _passes(finding: Finding) -> bool:
+    """Whether a finding is beyond the limit that was fixed for it."""
+    if finding.status is Status.INSUFFICIENT_DATA or math.isnan(finding.score):
+        return False
+    if finding.threshold.origin is ThresholdOrigin.FIXED_P_VALUE:
+        return finding.p_value < finding.threshold.value
+    return finding.score > finding.threshold.value
 
 
-def _with(finding: Finding, status: Status, note: str) -> Finding:
-    unchanged = finding.status is status and finding.note == note
-    return finding if unchanged else replace(finding, status=status, note=note)
-
-
-def _marked(finding: Finding, is_blamed: bool, alone: float, policy: JudgePolicy) -> Status:
+def _marked(finding: Finding, is_blamed: bool, plan: Plan) -> Finding:
+    """A finding with its status, the reason for it and a note."""
+    status: Status
     if finding.status is Status.INSUFFICIENT_DATA:
-        return finding.status
-    if finding.statistic in policy.fixed:
-        return Status.DRIFT if _passes_fixed(finding, policy) else Status.OK
-    if is_blamed and finding.evidence >= 1.0 / policy.blame_rate:
-        return Status.DRIFT
-    return Status.WARNING if finding.evidence >= alone else Status.OK
+        status, reason = finding.status, FindingReason.TOO_FEW_ROWS
+    elif (finding.column, finding.statistic) in plan.fixed:
+        status, reason = _against_fixed(finding)
+    else:
+        # So much evidence of this statistic is a warning, if there were no other.
+        alone = WARNING_SHARE * plan.limit.value / plan.weight(finding.column)
+        status, reason = _by_evidence(finding, plan.blame_rate if is_blamed else 0.0, alone)
+    return replace(finding, status=status, reason=reason, note=_note(finding, status))
 
 
-def _note(finding: Finding) -> str:
+def _against_fixed(finding: Finding) -> tuple[Status, FindingReason]:
+    if math.isnan(finding.score):
+        return Status.OK, FindingReason.UNDEFINED
+    if not _passes(finding):
+        return Status.OK, FindingReason.WITHIN_THRESHOLD
+    if finding.threshold.origin is ThresholdOrigin.FIXED_P_VALUE:
+        return Status.DRIFT, FindingReason.FIXED_P_VALUE_PASSED
+    return Status.DRIFT, FindingReason.FIXED_THRESHOLD_PASSED
+
+
+def _by_evidence(finding: Finding, blame_rate: float, alone: float) -> tuple[Status, FindingReason]:
+    if finding.evidence * blame_rate >= 1.0:
+        return Status.DRIFT, FindingReason.CARRIES_THE_ALARM
+    if finding.evidence >= alone:
+        return Status.WARNING, FindingReason.EVIDENCE_GROWING
+    if math.isnan(finding.score):
+        return Status.OK, FindingReason.UNDEFINED
+    beyond = finding.score > finding.threshold.value
+    return Status.OK, FindingReason.TOO_LITTLE_EVIDENCE if beyond else FindingReason.WITHIN_THRESHOLD
+
+
+def _note(finding: Finding, status: Status) -> str:
     if math.isnan(finding.score):
         return "undefined: no value to measure"
-    above = finding.score > finding.threshold.value
-    if above and finding.status is Status.OK and finding.p_value > 0.05:
+    is_limit = finding.threshold.origin is not ThresholdOrigin.FIXED_P_VALUE
+    above = is_limit and finding.score > finding.threshold.value
+    if above and status is Status.OK and finding.p_value > 0.05:
         return f"so high a score is within chance at {finding.n_live} rows"
     return ""
 
@@ -170,7 +188,7 @@ def _sentence(reason: VerdictReason, evidence: float, limit: float, carriers: Se
     if len(carriers) > _COLUMNS_SHOWN:
         named += f"; and {len(carriers) - _COLUMNS_SHOWN} more"
     if reason is VerdictReason.FIXED_THRESHOLD_PASSED:
-        return f"Above the fixed threshold: {named}."
+        return f"Beyond what was fixed: {named}."
     what = "Worse" if carriers and carriers[0].kind is AlertKind.QUALITY else "Moved"
     return f"{f'Still {what.lower()}' if reason is VerdictReason.STILL_DRIFTING else what}: {named}; {enough}."
 
@@ -179,7 +197,10 @@ def _clause(finding: Finding) -> str:
     threshold = f"threshold {finding.threshold.value:.4g}"
     if finding.kind is AlertKind.QUALITY:
         return f"{finding.change.text} ({threshold})"
-    return f"{finding.column}: {finding.change.text} ({finding.statistic} {finding.score:.3g}, {threshold})"
+    score = f"{finding.statistic} {finding.score:.3g}"
+    if finding.threshold.origin is ThresholdOrigin.FIXED_P_VALUE:
+        threshold = f"p-value {finding.p_value:.2g} below {finding.threshold.value:.2g}"
+    return f"{finding.column}: {finding.change.text} ({score}, {threshold})"
 
 
 def _carriers(columns: Sequence[str], findings: Sequence[Finding]) -> list[Finding]:

@@ -6,7 +6,8 @@ of 1 pays ``e``, and nobody grows rich on noise.
 *Over windows.* Every bet has a Shiryaev-Roberts e-detector, ``M <- (1 + M) * e``. Without drift its expectation after
 ``t`` windows is at most ``t``, whatever the windows' sizes and dependence on the past. Any average of e-detectors is
 one again, whatever *their* dependence: over the bets of a statistic, the statistics of a column, the columns of a
-kind. An alarm when the average reaches ``A`` therefore comes at most once in ``A`` windows on average.
+kind (these with weights where the features' importance is known, see `driftwatch.core.importance`). An alarm when the
+average reaches ``A`` therefore comes at most once in ``A`` windows on average.
 
 *The budget.* The kinds of alert share it: a kind with share ``w`` alarms at ``run_length / w``, and all kinds
 together alarm at most once in ``run_length`` windows. An alarm ends when its evidence has fallen to a tenth of the
@@ -134,8 +135,8 @@ class EvidenceMemory:
         return EvidenceMemory(kinds={**self.kinds, kind: memory})
 
 
-def blamed(evidence: Mapping[str, float], rate: float) -> tuple[str, ...]:
-    """The columns to name, with a false-discovery rate of at most ``rate`` (e-BH).
+def blamed(evidence: Mapping[str, float], rate: float, weights: Mapping[str, float] | None = None) -> tuple[str, ...]:
+    """The columns to name, with a false-discovery rate of at most ``rate`` (weighted e-BH).
 
     Parameters
     ----------
@@ -143,22 +144,29 @@ def blamed(evidence: Mapping[str, float], rate: float) -> tuple[str, ...]:
         E-values by column. For evidence gathered over windows the rate is a guide: it is exact for the first.
     rate
         Between 0 and 1.
+    weights
+        Of the columns, fixed before the data, adding up to 1: an e-value times its weight and the number of columns
+        takes its place. None: all alike.
 
     Returns
     -------
     tuple of str
-        The ``k`` columns with the most evidence, strongest first, for the largest ``k`` such that each of them has at
-        least ``len(evidence) / (rate * k)``.
+        The ``k`` columns with the most weighted evidence, strongest first, for the largest ``k`` such that each of
+        them has at least ``1 / (rate * k)`` times its weight's inverse: unweighted, ``len(evidence) / (rate * k)``.
 
     Examples
     --------
     >>> blamed({"a": 0.3, "b": 900.0, "c": 41.0}, rate=0.1)
     ('b', 'c')
+    >>> blamed({"a": 0.3, "b": 900.0, "c": 41.0}, rate=0.1, weights={"a": 0.1, "b": 0.8, "c": 0.1})
+    ('b',)
     """
-    ordered = sorted(evidence, key=lambda column: -evidence[column])
+    weights = weights or {}
+    weighted = {column: value * weights.get(column, 1.0 / len(evidence)) for column, value in evidence.items()}
+    ordered = sorted(weighted, key=lambda column: -weighted[column])
     count = 0
     for k, column in enumerate(ordered, start=1):
-        if evidence[column] >= len(evidence) / (rate * k):
+        if weighted[column] >= 1.0 / (rate * k):
             count = k
     return tuple(ordered[:count])
 

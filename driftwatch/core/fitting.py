@@ -18,6 +18,7 @@ from driftwatch.core.cell_choice import (
 )
 from driftwatch.core.cells import NumericCells, cell_counts
 from driftwatch.core.frames import RawTable, as_times, column_names, converted, missing_column, table_from, to_table
+from driftwatch.core.importance import importance_shares
 from driftwatch.core.moments import Moments, scale_of
 from driftwatch.core.natural import NaturalVariation
 from driftwatch.core.natural_fit import natural_variation
@@ -43,6 +44,7 @@ def fitted_baseline(reference: Any, evaluation: Any, options: FitOptions, *, kee
     sources = [raw] if held_out is None else [raw, held_out]
     classes = chosen_classes(task, [(name, source.columns[name]) for source in sources for name in targets])
     schema = chosen_schema(options, raw, task, classes)
+    importance = importance_shares(options.importance, schema, existing)
     table = Table({c.name: converted(raw.columns[c.name], c, ReferenceDataError) for c in schema.columns}, raw.n_rows)
     evaluated = None
     if held_out is not None:
@@ -60,6 +62,7 @@ def fitted_baseline(reference: Any, evaluation: Any, options: FitOptions, *, kee
         columns=columns,
         performance=performance,
         natural=natural,
+        importance=importance,
         fitted_at=options.fitted_at,
         notices=_notices(options, schema, performance, natural),
         kept=_kept(table, columns) if keep_reference else {},
@@ -176,6 +179,14 @@ def _notices(
     options: FitOptions, schema: Schema, performance: ReferencePerformance | None, natural: NaturalVariation
 ) -> tuple[str, ...]:
     notices = [f"{aside.name} is set aside: {aside.reason}." for aside in schema.set_aside]
+    if options.importance:
+        features = [column.name for column in schema.columns if column.role is ColumnRole.FEATURE]
+        notices += [
+            f"{name} has an importance but is not watched." for name in options.importance if name not in features
+        ]
+        unsaid = [name for name in features if name not in options.importance]
+        if unsaid:
+            notices.append(f"No importance was given for {', '.join(unsaid)}: taken to be 0.")
     if options.task is None and schema.label is not None:
         notices.append(f"The task was taken to be {schema.task.value}, from the values of {schema.label}.")
     if performance is None:

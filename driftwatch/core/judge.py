@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from driftwatch.core.baseline import Baseline
 from driftwatch.core.caution import cautious_bets
 from driftwatch.core.change import describe
-from driftwatch.core.conclusion import Judgement, concluded, unjudged
+from driftwatch.core.conclusion import Judgement, concluded, evidence_by_column, mean, unjudged, weighted_average
 from driftwatch.core.evidence import LARGEST_SHARE, Bets, EvidenceMemory, KindMemory, calibrated, gathered
 from driftwatch.core.loss import compared_loss
-from driftwatch.core.performance import LOSS_MEASURE, PerformanceSums
+from driftwatch.core.performance import PerformanceSums
+from driftwatch.core.plan import Plan
 from driftwatch.core.policy import DEFAULT_SHARES, KIND_OF_ROLE, JudgePolicy, judged_kinds
 from driftwatch.core.profile import Profile
 from driftwatch.core.records import (
@@ -25,6 +26,7 @@ from driftwatch.core.records import (
     Change,
     Direction,
     Finding,
+    FindingReason,
     Measurement,
     Status,
     Threshold,
@@ -81,7 +83,7 @@ def judge_inputs(
         Takes the place of what statistics measure from the profile.
     """
     kinds = (AlertKind.FEATURE_DRIFT, AlertKind.PREDICTION_DRIFT)
-    return _judged(kinds, _Window(baseline, profile, policy, window_seconds, measured), memory)
+    return _judged(kinds, _Window.of(baseline, profile, policy, window_seconds, measured), memory)
 
 
 def judge_labels(
@@ -98,7 +100,7 @@ def judge_labels(
 
     Parameters as in `judge_inputs`; ``sums`` are those of the window's labelled rows.
     """
-    drift = _judged((AlertKind.LABEL_DRIFT,), _Window(baseline, profile, policy, window_seconds, measured), memory)
+    drift = _judged((AlertKind.LABEL_DRIFT,), _Window.of(baseline, profile, policy, window_seconds, measured), memory)
     quality = judge_quality(baseline, sums, drift.memory, policy, window_seconds)
     return Judgement(
         findings=drift.findings + quality.findings,
@@ -115,31 +117,30 @@ def judge_quality(
     window_seconds: float | None,
 ) -> Judgement:
     """Judge the realized mean loss against the reference's; see `driftwatch.core.loss`."""
-    kind = AlertKind.QUALITY
-    limit = policy.limit(kind, baseline, window_seconds)
+    plan = Plan.of_quality(baseline, policy, window_seconds)
     live = sums.loss()
+    (column, (statistic,)), *_ = plan.statistics.items()
+    before = memory.of(plan.kind)
+    held = before.evidence(column, statistic)
     if baseline.performance is None:
         if live.n == 0:
             return Judgement(findings=(), verdicts=(), memory=memory)
         text = "The baseline holds no reference quality to compare with."
-        return unjudged(kind, VerdictReason.NO_REFERENCE, text, limit, memory)
+        return unjudged(plan, VerdictReason.NO_REFERENCE, text, held, memory)
     if live.n < policy.minimum_labels:
         text = f"{live.n} labels are too few: {policy.minimum_labels} are needed."
-        return unjudged(kind, VerdictReason.TOO_FEW_LABELS, text, limit, memory)
+        return unjudged(plan, VerdictReason.TOO_FEW_LABELS, text, held, memory)
     reference = baseline.performance.loss
     natural = None if window_seconds is None else baseline.natural.loss_variation(window_seconds)
     tested = compared_loss(
         baseline.schema.task, reference, live, ratio=policy.quality_ratio, natural=natural, doubt=REFERENCE_DOUBT
     )
-    statistic = LOSS_MEASURE[baseline.schema.task]
-    column = baseline.schema.prediction or "prediction"
-    before = memory.of(kind)
     e_value = calibrated(tested.p_value)
-    bets = gathered(before.of(column, statistic), np.array([e_value]), LARGEST_SHARE * limit.value)
+    bets = gathered(before.of(column, statistic), np.array([e_value]), LARGEST_SHARE * plan.limit.value)
     after = KindMemory(alarmed=before.alarmed, bets={column: {statistic: bets}})
     moved = live.value - reference.value
     finding = Finding(
-        kind=kind,
+        kind=plan.kind,
         column=column,
         statistic=statistic,
         score=live.value,
@@ -155,7 +156,7 @@ def judge_quality(
             text=f"{statistic} {reference.value:.4g} -> {live.value:.4g}",
         ),
     )
-    return concluded(kind, [finding], after, memory, policy, limit)
+    return concluded(plan, [finding], after, memory)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +167,14 @@ class _Window:
     profile: Profile
     policy: JudgePolicy
     seconds: float | None
-    measured: Measured = field(default_factory=dict)
+    measured: Measured
+    enough_rows: int
+
+    @classmethod
+    def of(
+        cls, baseline: Baseline, profile: Profile, policy: JudgePolicy, seconds: float | None, measured: Measured
+    ) -> _Window:
+        return cls(baseline, profile, policy, seconds, measured, policy.enough_rows(baseline, seconds))
 
 
 def _judged(kinds: Sequence[AlertKind], window: _Window, memory: EvidenceMemory) -> Judgement:
@@ -181,26 +189,49 @@ def _judged(kinds: Sequence[AlertKind], window: _Window, memory: EvidenceMemory)
 
 
 def _judged_kind(kind: AlertKind, columns: Sequence[Column], window: _Window, memory: EvidenceMemory) -> Judgement:
-    policy = window.policy
-    limit = policy.limit(kind, window.baseline, window.seconds)
     before = memory.of(kind)
+    plan = Plan.of(kind, columns, window.baseline, window.policy, window.seconds)
     findings: list[Finding] = []
     bets: dict[str, dict[str, Bets]] = {}
-    for column in columns:
-        change = describe(window.baseline.columns[column.name], window.profile.columns[column.name])
-        bets[column.name] = {}
-        names = policy.statistics[column.kind]
+    for column, names in plan.statistics.items():
+        change = describe(window.baseline.columns[column], window.profile.columns[column])
+        largest = LARGEST_SHARE * plan.limit.value / (plan.weight(column) or 1.0)
+        bets[column] = {}
         for name in names:
-            held = before.of(column.name, name)
-            largest = LARGEST_SHARE * limit.value * len(columns) * len(names)
-            finding, held = _found(kind, column.name, STATISTICS[name], change, window, held=held, largest=largest)
+            fixed = plan.fixed.get((column, name))
+            if fixed is not None:
+                findings.append(_held_to(fixed, kind, column, STATISTICS[name], change, window))
+                continue
+            finding, bets[column][name] = _found(
+                kind, column, STATISTICS[name], change, window, held=before.of(column, name), largest=largest
+            )
             findings.append(finding)
-            bets[column.name][name] = held
     if all(finding.status is Status.INSUFFICIENT_DATA for finding in findings):
         rows = max(window.profile.columns[column.name].n for column in columns)
-        text = f"{rows} rows are too few: {policy.minimum_rows} are needed."
-        return unjudged(kind, VerdictReason.TOO_FEW_ROWS, text, limit, memory, findings)
-    return concluded(kind, findings, KindMemory(alarmed=before.alarmed, bets=bets), memory, policy, limit)
+        held = weighted_average(evidence_by_column(findings, plan), plan)
+        return unjudged(plan, VerdictReason.TOO_FEW_ROWS, _too_few(rows, window), held, memory, findings)
+    return concluded(plan, findings, KindMemory(alarmed=before.alarmed, bets=bets), memory)
+
+
+def _too_few(rows: int, window: _Window) -> str:
+    needed = window.enough_rows
+    why = "" if needed == window.policy.minimum_rows else ", as natural variation was learned from windows of so many"
+    return f"{rows} rows are too few: {needed} are needed{why}."
+
+
+def _held_to(
+    much: Threshold, kind: AlertKind, column: str, statistic: Statistic, change: Change, window: _Window
+) -> Finding:
+    """One statistic of one column against a fixed threshold or p-value: no bet, no evidence."""
+    baseline, live = window.baseline.columns[column], window.profile.columns[column]
+    measured = window.measured.get((column, statistic.name)) or statistic.measure(baseline, live)
+    enough = live.n >= window.enough_rows
+    p_value = 1.0
+    if much.origin is ThresholdOrigin.FIXED_P_VALUE:
+        p_value = 1.0 if measured.p_value is None else measured.p_value
+    elif enough and measured.score > much.value:
+        p_value = statistic.exceedance(baseline, live, much.value)
+    return _finding(kind, column, measured, much, change, p_value=p_value, enough=enough)
 
 
 def _found(
@@ -208,41 +239,53 @@ def _found(
 ) -> tuple[Finding, Bets]:
     """One statistic of one column: what was found, and what its bets hold now."""
     baseline, live, policy = window.baseline.columns[column], window.profile.columns[column], window.policy
-    fixed = policy.fixed.get(statistic.name)
-    if fixed is None:
-        natural = natural_tolerance(window.baseline, column, statistic.name, window.seconds)
-        much = threshold(statistic, baseline, policy.tolerances.chosen(column, statistic), natural)
-    else:
-        much = Threshold(value=fixed, origin=ThresholdOrigin.FIXED)
+    natural = natural_tolerance(window.baseline, column, statistic.name, window.seconds)
+    much = threshold(statistic, baseline, policy.tolerances.chosen(column, statistic), natural)
     measured = window.measured.get((column, statistic.name)) or statistic.measure(baseline, live)
-    status, p_value, e_value = Status.INSUFFICIENT_DATA, 1.0, 1.0
-    if live.n >= policy.minimum_rows:
-        status = Status.OK
-        # A score within the threshold surprises nobody: the search for a p-value is spared.
-        if not measured.score <= much.value:
-            p_value = statistic.exceedance(baseline, live, much.value)
-        if fixed is None and not math.isnan(measured.score):
-            tail = None if window.seconds is None else window.baseline.natural.tail(window.seconds)
-            if tail is None and statistic.bets is None:
-                e_values = np.array([calibrated(p_value)])
-            else:
-                e_values = cautious_bets(statistic, baseline, live, much.value, tail)
-            e_value = float(e_values.sum()) / len(e_values)
-            held = gathered(held, e_values, largest)
-    finding = Finding(
+    p_value, e_value = 1.0, 1.0
+    enough = live.n >= window.enough_rows
+    # A score within the threshold surprises nobody: the search for a p-value is spared.
+    if enough and not measured.score <= much.value:
+        p_value = statistic.exceedance(baseline, live, much.value)
+    if enough and not math.isnan(measured.score):
+        tail = None if window.seconds is None else window.baseline.natural.tail(window.seconds)
+        if tail is None and statistic.bets is None:
+            e_values = np.array([calibrated(p_value)])
+        else:
+            e_values = cautious_bets(statistic, baseline, live, much.value, tail)
+        e_value = float(e_values.sum()) / len(e_values)
+        held = gathered(held, e_values, largest)
+    finding = _finding(kind, column, measured, much, change, p_value=p_value, enough=enough, e_value=e_value, held=held)
+    return finding, held
+
+
+def _finding(
+    kind: AlertKind,
+    column: str,
+    measured: Measurement,
+    much: Threshold,
+    change: Change,
+    *,
+    p_value: float,
+    enough: bool,
+    e_value: float = 1.0,
+    held: Bets = (),
+) -> Finding:
+    """A finding whose status and reason wait for the conclusion, but for one of too few rows."""
+    return Finding(
         kind=kind,
         column=column,
-        statistic=statistic.name,
+        statistic=measured.statistic,
         score=measured.score,
         threshold=much,
         p_value=p_value,
         e_value=e_value,
-        evidence=math.fsum(held) / len(held) if held else 0.0,
+        evidence=mean(held),
         n_reference=measured.n_reference,
         n_live=measured.n_live,
-        status=status,
+        status=Status.OK if enough else Status.INSUFFICIENT_DATA,
+        reason=None if enough else FindingReason.TOO_FEW_ROWS,
         change=change,
         binning=measured.binning,
         error_bound=measured.error_bound,
     )
-    return finding, held

@@ -71,6 +71,7 @@ class ThresholdOrigin(StrEnum):
     """Where a threshold came from."""
 
     FIXED = "fixed"
+    FIXED_P_VALUE = "fixed_p_value"
     SAMPLING = "sampling"
     NATURAL = "natural"
     BUDGET = "budget"
@@ -80,7 +81,8 @@ class ThresholdOrigin(StrEnum):
 class Threshold:
     """A limit, and where it came from.
 
-    ``fixed``: somebody chose it. ``sampling``: the baseline's own sampling error reaches this far.
+    ``fixed``: somebody chose it. ``fixed_p_value``: likewise, for the p-value of the plain two-sample test; it is no
+    limit of the score, and less is more. ``sampling``: the baseline's own sampling error reaches this far.
     ``natural``: the reference's own windows differ this much. ``budget``: the false-alarm budget asks for it.
     """
 
@@ -114,12 +116,27 @@ class Measurement:
     error_bound: float = 0.0
 
 
+class FindingReason(StrEnum):
+    """Why a finding has its status."""
+
+    WITHIN_THRESHOLD = "within_threshold"
+    TOO_LITTLE_EVIDENCE = "too_little_evidence"
+    EVIDENCE_GROWING = "evidence_growing"
+    CARRIES_THE_ALARM = "carries_the_alarm"
+    FIXED_THRESHOLD_PASSED = "fixed_threshold_passed"
+    FIXED_P_VALUE_PASSED = "fixed_p_value_passed"
+    TOO_FEW_ROWS = "too_few_rows"
+    UNDEFINED = "undefined"
+    UNREADABLE = "unreadable"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One measured fact: a column (or the model's quality), a statistic, and what is much.
 
-    ``p_value`` is for "the true score is at most the threshold", at this window's size; ``e_value`` is the
-    bet made of it; ``evidence`` what the column has gathered over windows.
+    ``p_value`` is for "the true score is at most the threshold", at this window's size, or that of the plain two-sample
+    test where a p-value is what was fixed; ``e_value`` is the bet made of it; ``evidence`` what the column has gathered
+    over windows. ``reason`` says why ``status`` is what it is; None only in what an earlier version stored.
     """
 
     kind: AlertKind
@@ -134,6 +151,7 @@ class Finding:
     n_live: int
     status: Status
     change: Change
+    reason: FindingReason | None = None
     binning: str = ""
     error_bound: float = 0.0
     note: str = ""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
@@ -48,6 +48,7 @@ class FitOptions:
     timestamp: str | None = None
     categorical: frozenset[str] = frozenset()
     ignore: frozenset[str] = frozenset()
+    importance: Mapping[str, float] = field(default_factory=dict)
     fitted_at: datetime | None = None
 
     @property

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from driftwatch.core.limits import Limits
 from driftwatch.core.records import Threshold, ThresholdOrigin
 from driftwatch.core.statistics import Statistic
 
@@ -67,6 +68,20 @@ class Tolerances:
 
     by_statistic: Mapping[str, float] = field(default_factory=dict)
     by_column: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, limits: Limits) -> Tolerances:
+        """From the shape in which settings have them.
+
+        Examples
+        --------
+        >>> Tolerances.of({"psi": 0.2, "amount": {"psi": 0.1}}).by_column
+        {'amount': {'psi': 0.1}}
+        """
+        return cls(
+            by_statistic={name: value for name, value in limits.items() if not isinstance(value, Mapping)},
+            by_column={name: value for name, value in limits.items() if isinstance(value, Mapping)},
+        )
 
     def chosen(self, column: str, statistic: Statistic) -> float:
         """What was chosen for a column and a statistic."""

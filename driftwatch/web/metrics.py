@@ -18,7 +18,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from driftwatch import __version__
-from driftwatch.core.records import AlertKind, Finding, RetrainState, Status, WindowRecord
+from driftwatch.core.records import AlertKind, Finding, RetrainState, Status, ThresholdOrigin, WindowRecord
 from driftwatch.pipeline.operations import MetricsFacts, ModelSummary, VersionFacts
 from driftwatch.pipeline.telemetry import Snapshot
 from driftwatch.web.metrics_table import METRICS, PREFIX, MetricKind
@@ -178,7 +178,8 @@ def _findings_in_turn(versions: Sequence[VersionFacts]) -> Iterator[Series]:
         labels = (version.model, version.model_version, kind, finding.column, finding.statistic)
         yield Series("drift_detected", labels, float(finding.status is Status.DRIFT))
         yield Series("drift_score", labels, finding.score)
-        yield Series("drift_threshold", labels, finding.threshold.value)
+        if finding.threshold.origin is not ThresholdOrigin.FIXED_P_VALUE:
+            yield Series("drift_threshold", labels, finding.threshold.value)
 
 
 def _findings(window: WindowRecord | None, stage: str) -> list[Finding]:

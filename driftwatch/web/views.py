@@ -13,6 +13,7 @@ from driftwatch.core.records import (
     AlertKind,
     AlertState,
     Direction,
+    FindingReason,
     RetrainState,
     Status,
     ThresholdOrigin,
@@ -66,6 +67,7 @@ class FindingView(View):
     n_reference: int
     n_live: int
     status: Status
+    reason: FindingReason | None = Field(description="Why the status is what it is; null in old windows.")
     change: ChangeView
     binning: str
     note: str

@@ -130,6 +130,7 @@ def test_the_measurement_says_how_it_was_had(name, kind):
     assert found.statistic == name
     assert (found.n_reference, found.n_live) == (2_000, 50)
     assert found.binning
+    assert (found.p_value is not None) is STATISTICS[name].has_test
 
 
 @pytest.mark.parametrize(("name", "kind"), PAIRS)

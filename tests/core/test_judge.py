@@ -7,6 +7,7 @@ from dataclasses import replace
 import msgspec
 import numpy as np
 import pytest
+import scipy.stats
 
 from driftwatch.core.baseline import Baseline
 from driftwatch.core.evidence import EvidenceMemory, FalseAlarmBudget
@@ -14,7 +15,7 @@ from driftwatch.core.frames import to_table
 from driftwatch.core.judge import JudgePolicy, judge_inputs, judge_labels, judge_quality, judged_kinds
 from driftwatch.core.performance import PerformanceSums
 from driftwatch.core.profile import Profile
-from driftwatch.core.records import AlertKind, ColumnKind, Status, ThresholdOrigin, VerdictReason
+from driftwatch.core.records import AlertKind, ColumnKind, FindingReason, Status, ThresholdOrigin, VerdictReason
 from driftwatch.core.table import Numbers, Table
 from driftwatch.core.thresholds import Tolerances
 
@@ -36,7 +37,8 @@ def rows(n, rng=RNG, shift=0.0, base_rate=0.3, error=0.1):
     }
 
 
-BASELINE = Baseline.fit(rows(N), label="bought", prediction="predicted", score="score")
+REFERENCE = rows(N)
+BASELINE = Baseline.fit(REFERENCE, label="bought", prediction="predicted", score="score")
 FEATURES_ONLY = Baseline.fit({name: values for name, values in rows(N).items() if name in ("age", "amount", "plan")})
 
 
@@ -276,13 +278,106 @@ def test_a_budget_in_time_depends_on_the_windows_duration():
     ],
 )
 def test_a_fixed_threshold_judges_by_the_score_alone(limit, status, reason):
-    policy = replace(POLICY, statistics=dict.fromkeys(ColumnKind, ("psi",)), fixed={"psi": limit})
+    policy = replace(POLICY, statistics=dict.fromkeys(ColumnKind, ("psi",)), thresholds={"psi": limit})
     judged = inputs(rows(500, shift=1), policy=policy)
     found = verdict(judged, AlertKind.FEATURE_DRIFT)
     assert (found.status, found.reason) == (status, reason)
     assert found.columns == (("age",) if status is Status.DRIFT else ())
     assert finding(judged, "age", "psi").status is status
     assert finding(judged, "age", "psi").threshold.value == limit
+
+
+def test_a_fixed_threshold_of_one_column_leaves_the_others_to_evidence():
+    policy = replace(POLICY, thresholds={"age": {"ks": 0.01}})
+    judged = inputs(rows(500), policy=policy)
+    found = verdict(judged, AlertKind.FEATURE_DRIFT)
+    assert (found.status, found.reason) == (Status.DRIFT, VerdictReason.FIXED_THRESHOLD_PASSED)
+    assert found.columns == ("age",)
+    assert "fixed" in found.text
+    assert finding(judged, "age", "ks").reason is FindingReason.FIXED_THRESHOLD_PASSED
+    assert finding(judged, "amount", "ks").threshold.value == 0.05
+    assert finding(judged, "age", "ks").evidence == 0.0
+    assert finding(judged, "age", "psi").evidence > 0.0
+
+
+def test_what_is_fixed_has_no_part_in_the_evidence():
+    data = rows(300, np.random.default_rng(4), shift=0.5)
+    alone = inputs(data, policy=replace(POLICY, statistics={ColumnKind.NUMERIC: ("ks",)}))
+    beside = inputs(data, policy=replace(POLICY, thresholds={"age": {"psi": 9.0}, "amount": {"psi": 9.0}}))
+    kind = AlertKind.FEATURE_DRIFT
+    assert verdict(alone, kind).evidence == verdict(beside, kind).evidence
+
+
+@pytest.mark.parametrize(("shift", "status"), [(0.0, Status.OK), (1.0, Status.DRIFT)])
+def test_a_fixed_p_value_is_that_of_the_plain_two_sample_test(shift, status):
+    live = rows(500, np.random.default_rng(8), shift=shift)
+    judged = inputs(live, policy=replace(POLICY, p_values={"age": {"mean_shift": 0.001}}))
+    found = finding(judged, "age", "mean_shift")
+    expected = scipy.stats.ttest_ind(live["age"], REFERENCE["age"], equal_var=False).pvalue
+    assert found.p_value == pytest.approx(expected, rel=1e-6, abs=1e-300)
+    assert (found.threshold.value, found.threshold.origin) == (0.001, ThresholdOrigin.FIXED_P_VALUE)
+    assert found.status is status
+    assert found.reason is (
+        FindingReason.FIXED_P_VALUE_PASSED if status is Status.DRIFT else FindingReason.WITHIN_THRESHOLD
+    )
+
+
+def test_a_window_that_passes_a_fixed_p_value_says_which():
+    policy = replace(POLICY, statistics={ColumnKind.NUMERIC: ("psi",)}, p_values={"ks": 0.001}, thresholds={"psi": 9.0})
+    found = verdict(inputs(rows(500, shift=1), policy=policy), AlertKind.FEATURE_DRIFT)
+    assert (found.status, found.reason) == (Status.DRIFT, VerdictReason.FIXED_THRESHOLD_PASSED)
+    assert "below 0.001" in found.text
+
+
+def test_bonferroni_divides_the_p_value_by_the_tests_of_its_kind():
+    policy = replace(POLICY, p_values={"ks": 0.01, "plan": {"chi_square": 0.01}}, bonferroni=True)
+    judged = inputs(rows(500), policy=policy)
+    for column, statistic in (("age", "ks"), ("amount", "ks"), ("plan", "chi_square")):
+        assert finding(judged, column, statistic).threshold.value == pytest.approx(0.01 / 3)
+    # Of the prediction's two columns only the score is numeric.
+    assert finding(judged, "score", "ks").threshold.value == pytest.approx(0.01)
+
+
+def test_a_fixed_limit_waits_for_enough_rows_too():
+    judged = inputs(rows(29, shift=3), policy=replace(POLICY, thresholds={"ks": 0.1}, p_values={"psi": 0.5}))
+    assert verdict(judged, AlertKind.FEATURE_DRIFT).status is Status.INSUFFICIENT_DATA
+    assert {one.reason for one in judged.findings} == {FindingReason.TOO_FEW_ROWS}
+
+
+def test_every_finding_has_a_reason_that_goes_with_its_status():
+    by_status = {
+        Status.OK: {FindingReason.WITHIN_THRESHOLD, FindingReason.TOO_LITTLE_EVIDENCE, FindingReason.UNDEFINED},
+        Status.WARNING: {FindingReason.EVIDENCE_GROWING},
+        Status.DRIFT: {FindingReason.CARRIES_THE_ALARM},
+        Status.INSUFFICIENT_DATA: {FindingReason.TOO_FEW_ROWS},
+    }
+    seen = set()
+    for data in (rows(500), rows(50), rows(500, shift=1), rows(300, shift=0.45), rows(3), NOTHING_BUT_MISSING):
+        for one in (*inputs(data).findings, *labels(data).findings):
+            assert one.reason in by_status[one.status], one
+            beyond = one.score > one.threshold.value
+            assert (one.reason is FindingReason.TOO_LITTLE_EVIDENCE) <= beyond
+            assert (one.reason is FindingReason.WITHIN_THRESHOLD) <= (not beyond)
+            seen.add(one.reason)
+    assert seen >= set().union(*by_status.values()) - {FindingReason.EVIDENCE_GROWING}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "n", "status"),
+    [(3_600.0, 29, Status.INSUFFICIENT_DATA), (3_600.0, 30, Status.OK), (60.0, 5, Status.OK), (None, 5, Status.OK)],
+)
+def test_windows_of_a_natural_variation_need_30_rows_whatever_is_asked(seconds, n, status):
+    """Windows of an hour and more are known here; of those of a minute, and of counts, nothing is."""
+    when = np.datetime64("2024-01-01", "us") + np.arange(2_000) * np.timedelta64(60, "s")
+    timed = Baseline.fit({"x": RNG.normal(size=2_000), "ts": when}, timestamp="ts")
+    live = Profile.of(timed, to_table({"x": RNG.normal(size=n)}, timed.schema))
+    judged = judge_inputs(timed, live, EvidenceMemory(), replace(POLICY, minimum_rows=2), seconds)
+    found = judged.verdicts[0]
+    assert found.status is status
+    if status is Status.INSUFFICIENT_DATA:
+        assert found.text == (
+            "29 rows are too few: 30 are needed, as natural variation was learned from windows of so many."
+        )
 
 
 def test_a_wider_tolerance_of_one_column_keeps_that_column_quiet():

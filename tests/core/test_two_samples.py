@@ -139,7 +139,7 @@ def test_a_fixed_threshold_meets_the_exact_statistic():
     kept = Baseline.fit(REFERENCE, keep_reference=True)
     score = ks_rows(driftwatch.compare(kept, LIVE))["y"]["score"]
     for limit, status in ((score - 1e-9, Status.DRIFT), (score + 1e-9, Status.OK)):
-        found = driftwatch.compare(kept, LIVE, policy=JudgePolicy(fixed={"ks": limit, "psi": 9}))
+        found = driftwatch.compare(kept, LIVE, policy=JudgePolicy(thresholds={"ks": limit, "psi": 9}))
         assert next(one for one in found.findings if (one.column, one.statistic) == ("y", "ks")).status is status
 
 

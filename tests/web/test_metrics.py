@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,14 @@ def test_a_finding_is_a_score_a_threshold_and_whether_it_is_drift() -> None:
     assert value(page, "drift_score", **labels) == 0.3
     assert value(page, "drift_threshold", **labels) == 0.1
     assert value(page, "drift_detected", **labels) == 1
+
+
+def test_a_fixed_p_value_is_no_limit_of_the_score() -> None:
+    fixed = Threshold(value=0.001, origin=ThresholdOrigin.FIXED_P_VALUE)
+    page = rendered(facts(version(replace(finding("age"), threshold=fixed))))
+    labels = {"model": "flights", "model_version": "1", "kind": "feature_drift", "column": "age", "statistic": "psi"}
+    assert value(page, "drift_score", **labels) == 0.3
+    assert value(page, "drift_threshold", **labels) is None
 
 
 def test_quality_stands_beside_the_reference_and_coverage() -> None:

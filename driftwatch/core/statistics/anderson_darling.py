@@ -258,6 +258,7 @@ ANDERSON_DARLING = Statistic(
     kinds=frozenset({ColumnKind.NUMERIC}),
     tolerance=0.1,
     power=1,
+    has_test=True,
     measure=measure,
     sampling_error=sampling_error,
     exceedance=exceedance,

@@ -175,6 +175,7 @@ CHI_SQUARE = Statistic(
     kinds=frozenset({ColumnKind.CATEGORICAL, ColumnKind.BOOLEAN}),
     tolerance=0.25,
     power=1,
+    has_test=True,
     measure=measure,
     sampling_error=sampling_error,
     exceedance=exceedance,

@@ -167,6 +167,7 @@ CRAMER_VON_MISES = Statistic(
     kinds=frozenset({ColumnKind.NUMERIC}),
     tolerance=0.04,
     power=1,
+    has_test=True,
     measure=measure,
     sampling_error=sampling_error,
     exceedance=exceedance,

@@ -63,6 +63,7 @@ FISHER = Statistic(
     kinds=frozenset({ColumnKind.BOOLEAN}),
     tolerance=0.05,
     power=1,
+    has_test=True,
     measure=measure,
     sampling_error=sampling_error,
     exceedance=exceedance,

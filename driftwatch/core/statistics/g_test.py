@@ -120,6 +120,7 @@ G_TEST = Statistic(
     kinds=frozenset(ColumnKind),
     tolerance=0.25,
     power=1,
+    has_test=True,
     measure=measure,
     sampling_error=sampling_error,
     exceedance=exceedance,

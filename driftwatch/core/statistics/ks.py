@@ -210,6 +210,7 @@ KS = Statistic(
     kinds=frozenset({ColumnKind.NUMERIC}),
     tolerance=0.05,
     power=1,
+    has_test=True,
     measure=measure,
     sampling_error=sampling_error,
     exceedance=exceedance,

@@ -202,6 +202,7 @@ MEAN_SHIFT = Statistic(
     kinds=frozenset({ColumnKind.NUMERIC}),
     tolerance=0.125,
     power=1,
+    has_test=True,
     measure=measure,
     sampling_error=sampling_error,
     exceedance=exceedance,

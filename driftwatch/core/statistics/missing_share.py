@@ -70,6 +70,7 @@ MISSING_SHARE = Statistic(
     kinds=frozenset(ColumnKind),
     tolerance=0.02,
     power=1,
+    has_test=True,
     measure=measure,
     sampling_error=sampling_error,
     exceedance=exceedance,

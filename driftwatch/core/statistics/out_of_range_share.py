@@ -82,6 +82,7 @@ OUT_OF_RANGE_SHARE = Statistic(
     kinds=frozenset({ColumnKind.NUMERIC}),
     tolerance=0.01,
     power=1,
+    has_test=True,
     measure=measure,
     sampling_error=sampling_error,
     exceedance=exceedance,

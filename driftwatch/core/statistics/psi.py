@@ -186,6 +186,7 @@ PSI = Statistic(
     kinds=frozenset(ColumnKind),
     tolerance=0.1,
     power=2,
+    has_test=True,
     measure=measure,
     sampling_error=sampling_error,
     exceedance=exceedance,

@@ -30,6 +30,8 @@ class Statistic:
         In units of the score: a true distance up to this is nothing to act on, unless somebody says otherwise.
     power
         With which power of a change the score grows, where the change is small: 1 for a distance, 2 for PSI.
+    has_test
+        Whether there is a plain two-sample test, whose p-value is in the measurement.
     measure
         ``(baseline, profile) -> Measurement``: the score, with the p-value of the plain two-sample test where there
         is one. The score is ``nan`` where it is undefined.
@@ -53,3 +55,4 @@ class Statistic:
     sampling_error: Callable[[ColumnBaseline, float], float]
     exceedance: Callable[[ColumnBaseline, ColumnProfile, float], float]
     bets: Callable[[ColumnBaseline, ColumnProfile, float], NDArray[np.float64]] | None = None
+    has_test: bool = False

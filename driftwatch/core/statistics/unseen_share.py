@@ -73,6 +73,7 @@ UNSEEN_SHARE = Statistic(
     kinds=frozenset({ColumnKind.CATEGORICAL}),
     tolerance=0.01,
     power=1,
+    has_test=True,
     measure=measure,
     sampling_error=sampling_error,
     exceedance=exceedance,

@@ -124,6 +124,7 @@ VARIANCE_SHIFT = Statistic(
     kinds=frozenset({ColumnKind.NUMERIC}),
     tolerance=0.2,
     power=1,
+    has_test=True,
     measure=measure,
     sampling_error=sampling_error,
     exceedance=exceedance,
