@@ -41,12 +41,21 @@ def column_weights(columns: Sequence[str], importance: Mapping[str, float]) -> d
     >>> column_weights(["a", "b"], {})
     {'a': 0.5, 'b': 0.5}
     """
-    found = {column: importance.get(column, 0.0) for column in columns}
-    total = math.fsum(found.values())
-    if total <= 0.0:
+    shares = _shares({column: importance.get(column, 0.0) for column in columns})
+    if not shares:
         return dict.fromkeys(columns, 1.0 / max(len(columns), 1))
     alike = (1.0 - IMPORTANCE_SHARE) / len(columns)
-    return {column: alike + IMPORTANCE_SHARE * value / total for column, value in found.items()}
+    return {column: alike + IMPORTANCE_SHARE * share for column, share in shares.items()}
+
+
+def _shares(values: Mapping[str, float]) -> dict[str, float]:
+    """Values divided by their sum; empty where all are 0."""
+    largest = max(values.values(), default=0.0)
+    if largest <= 0.0:
+        return {}
+    # Divided by the largest first: a sum of huge numbers could overflow, a part of tiny ones be nothing.
+    total = math.fsum(value / largest for value in values.values())
+    return {name: value / largest / total for name, value in values.items()}
 
 
 def importance_shares(importance: Mapping[str, float], schema: Schema, existing: Sequence[str]) -> dict[str, float]:
@@ -82,10 +91,7 @@ def importance_shares(importance: Mapping[str, float], schema: Schema, existing:
                 f"{value!r} is no importance.", field=f"importance.{name}", remedy="Write 0 for a negative one."
             )
     features = [column.name for column in schema.columns if column.role is ColumnRole.FEATURE]
-    watched = {name: float(importance[name]) for name in features if name in importance}
-    largest = max(watched.values(), default=0.0)
-    if importance and largest == 0.0:
+    shares = _shares({name: float(importance[name]) for name in features if name in importance})
+    if importance and not shares:
         raise ReferenceDataError("no column that is watched has any.", field="importance", remedy="Leave it out.")
-    # Divided by the largest first: a sum of huge numbers could overflow.
-    total = math.fsum(value / largest for value in watched.values())
-    return {name: value / largest / total for name, value in watched.items()}
+    return shares
