@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -244,20 +244,76 @@ class Baseline:
         from driftwatch.core.fitting import fitted_baseline
         from driftwatch.core.schema_choice import FitOptions
 
-        options = FitOptions(
+        options = FitOptions.of(
             model=model,
             model_version=model_version,
             task=task,
             label=label,
             prediction=prediction,
-            scores=(score,) if isinstance(score, str) else tuple(score or ()),
+            score=score,
             timestamp=timestamp,
-            categorical=frozenset(categorical),
-            ignore=frozenset(ignore),
-            importance=dict(importance or {}),
+            categorical=categorical,
+            ignore=ignore,
+            importance=importance,
             fitted_at=fitted_at,
         )
         return fitted_baseline(reference, evaluation, options, keep_reference=keep_reference)
+
+    @classmethod
+    def fit_batches(
+        cls,
+        batches: Iterable[Any] | Callable[[], Iterable[Any]],
+        *,
+        evaluation: Iterable[Any] | Callable[[], Iterable[Any]] | None = None,
+        sample_rows: int | None = None,
+        **options: Any,
+    ) -> Baseline:
+        """Fit a baseline to rows that do not fit in memory.
+
+        The batches are gone through twice: first to choose the schema and the cells, then to count. With a timestamp
+        and very many columns it is more often: the counts of windows are held for as many columns at a time as take
+        256 MB.
+
+        Exact, as if `fit` had seen all rows at once: counts, moments, categories with their rare ones, classes,
+        minimum and maximum (the end cells begin beyond those of all rows), numbers in columns of at most 2,000
+        distinct ones, performance, natural variation. The cells of other numbers are chosen from a uniform sample of
+        rows, the same in every run and for every size of batches; where all rows fit in it, the result is that of
+        `fit` to the last bit.
+
+        What a column holds is decided over all batches: whole numbers and others are numbers, a batch without any
+        value says nothing, and numbers in one batch with text in another are categories. A column of more than 20,000
+        different names is set aside like one of identifiers.
+
+        Parameters
+        ----------
+        batches
+            Frames as `fit` takes them, with the same columns each: a list, an object that begins anew whenever it is
+            iterated over, or a function that returns an iterator. Wrap it with a progress bar if you like.
+        evaluation
+            Held-out rows, likewise.
+        sample_rows
+            Most rows of the sample. By default as many as hold 12.5 million numbers (100 MB): 500,000 rows of 25
+            columns.
+        **options
+            The others of `fit`, but not ``keep_reference``.
+
+        Raises
+        ------
+        ReferenceDataError
+            As `fit`; also if batches can be gone through only once, are other rows the second time, or differ in their
+            columns.
+
+        Examples
+        --------
+        >>> parts = [{"x": [1.0, 2.0]}, {"x": [3.0, 9.0]}]
+        >>> baseline = Baseline.fit_batches(lambda: iter(parts))
+        >>> baseline.n_rows, baseline.to_json() == Baseline.fit({"x": [1.0, 2.0, 3.0, 9.0]}).to_json()
+        (4, True)
+        """
+        from driftwatch.core.fitting import baseline_of_batches
+        from driftwatch.core.schema_choice import FitOptions
+
+        return baseline_of_batches(batches, evaluation, FitOptions.of(**options), sample_rows=sample_rows)
 
     def partial_fit(self, more: Any, *, evaluation: Any = None) -> Baseline:
         """Add reference rows: a new baseline with the same cells, so that profiles of both add up.

@@ -98,13 +98,6 @@ def _just_below(values: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.nextafter(values, -np.inf)
 
 
-def counts_over(cells: NumericCells, distinct: ValueCounts) -> NDArray[np.int64]:
-    """The counts of finite cells, ``int64`` of length ``cells.n_cells``, from distinct values."""
-    cumulative = np.concatenate([[0], np.cumsum(distinct.counts)])
-    below = cumulative[np.searchsorted(distinct.values, cells.edges, side="right")]
-    return np.diff(below, prepend=0, append=cumulative[-1]).astype(np.int64)
-
-
 def psi_starts_of(cells: NumericCells, counts: NDArray[np.int64]) -> NDArray[np.intp]:
     """The first cell of each PSI bin.
 

@@ -1,178 +1,289 @@
-"""Fits a baseline: reads the reference, chooses the schema, then each column's cells and counts."""
+"""Fits a baseline: lets the reference go by to choose the schema and the cells, then again to count.
+
+A frame in memory is one batch. Rows from files come in many: what is kept of them then is a sample, which places the
+cells of numbers, and everything else exactly.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from driftwatch.core.baseline import Baseline, ColumnBaseline, PerformanceSource, ReferencePerformance
-from driftwatch.core.cell_choice import (
-    counts_over,
-    name_counts,
-    named_cells,
-    numeric_cells,
-    psi_starts_of,
-    value_counts,
-)
-from driftwatch.core.cells import NumericCells, cell_counts
-from driftwatch.core.frames import RawTable, as_times, column_names, converted, missing_column, table_from, to_table
+from driftwatch.core.cell_choice import named_cells, numeric_cells, psi_starts_of
+from driftwatch.core.cells import NumericCells
+from driftwatch.core.counting import with_rows
+from driftwatch.core.frames import as_times, converted, missing_column
 from driftwatch.core.importance import importance_shares
-from driftwatch.core.moments import Moments, scale_of
-from driftwatch.core.natural import NaturalVariation
-from driftwatch.core.natural_fit import natural_variation
-from driftwatch.core.performance import PerformanceSums
-from driftwatch.core.records import ColumnRole, Task
+from driftwatch.core.moments import Moments
+from driftwatch.core.natural import DURATIONS_SECONDS, NaturalVariation
+from driftwatch.core.natural_fit import WindowCounts, bytes_of
+from driftwatch.core.natural_loss import LossWindows, loss_variation
+from driftwatch.core.natural_windows import Windows
+from driftwatch.core.raw_batches import RawBatches
+from driftwatch.core.records import ColumnKind, ColumnRole, Task
 from driftwatch.core.schema import Column, Schema
 from driftwatch.core.schema_choice import FitOptions, check_options, chosen_classes, chosen_schema, chosen_task
-from driftwatch.core.table import Names, Numbers, Table, Values, present
+from driftwatch.core.survey import NAMED, SampleSize, Survey, surveyed
+from driftwatch.core.table import Numbers, Table
 from driftwatch.core.two_samples import KeptNumbers
 from driftwatch.errors import ReferenceDataError
 
+Batches = Iterable[Any] | Callable[[], Iterable[Any]]
+"""Frames, as `Baseline.fit` takes them, which begin anew each time; or a function that returns them."""
+
+SAMPLE_VALUES = 12_500_000
+"""Numbers in the sample of a reference in batches, over all columns: 100 MB. With 25 columns 500,000 rows."""
+
+WINDOW_BYTES = 2**28
+"""For the counts of windows, over the columns that are counted in one go through the batches."""
+
 
 def fitted_baseline(reference: Any, evaluation: Any, options: FitOptions, *, keep_reference: bool = False) -> Baseline:
-    """Fit a baseline; see `driftwatch.core.baseline.Baseline.fit` for the parameters and errors."""
-    existing = column_names(reference, error=ReferenceDataError)
-    check_options(options, existing)
-    raw = table_from(reference, [name for name in existing if name not in options.ignore], error=ReferenceDataError)
-    if raw.n_rows == 0:
-        raise ReferenceDataError("the reference has no rows.", remedy="Give the rows that the model was trained on.")
-    held_out = _evaluation_columns(evaluation, options)
-    task = chosen_task(options, raw)
-    targets = [name for name in (options.label, options.prediction) if name is not None]
-    sources = [raw] if held_out is None else [raw, held_out]
-    classes = chosen_classes(task, [(name, source.columns[name]) for source in sources for name in targets])
-    schema = chosen_schema(options, raw, task, classes)
-    importance = importance_shares(options.importance, schema, existing)
-    table = Table({c.name: converted(raw.columns[c.name], c, ReferenceDataError) for c in schema.columns}, raw.n_rows)
-    evaluated = None
-    if held_out is not None:
-        evaluated = to_table(
-            held_out, schema, {ColumnRole.LABEL, ColumnRole.PREDICTION}, required=(), error=ReferenceDataError
-        )
-    columns = {column.name: fitted_column(column, table[column.name], classes) for column in schema.columns}
-    performance = _reference_performance(schema, table, evaluated)
-    natural = _natural(schema, raw, table, held_out, evaluated, columns)
-    return Baseline(
-        model=options.model,
-        model_version=options.model_version,
-        schema=schema,
-        n_rows=raw.n_rows,
-        columns=columns,
-        performance=performance,
-        natural=natural,
-        importance=importance,
-        fitted_at=options.fitted_at,
-        notices=_notices(options, schema, performance, natural),
-        kept=_kept(table, columns) if keep_reference else {},
-    )
+    """Fit a baseline to a frame; see `driftwatch.core.baseline.Baseline.fit` for the parameters and errors."""
+    rows, held_out = _batches((reference,), None if evaluation is None else (evaluation,), options, keep=True)
+    # Going through rows in memory costs nothing: one column after the other keeps what is held beside them small.
+    baseline = _Fit(rows, held_out, options, _every_row, window_bytes=0).baseline()
+    return replace(baseline, kept=_kept(rows, baseline.columns)) if keep_reference else baseline
 
 
-def _kept(table: Table, columns: Mapping[str, ColumnBaseline]) -> dict[str, KeptNumbers]:
+def baseline_of_batches(
+    batches: Batches, evaluation: Batches | None, options: FitOptions, *, sample_rows: int | None = None
+) -> Baseline:
+    """Fit a baseline to batches of rows; see `driftwatch.core.baseline.Baseline.fit_batches`."""
+    if sample_rows is not None and sample_rows < 1:
+        raise ReferenceDataError("it must be at least 1.", field="sample_rows", remedy="Leave it out.")
+    rows, held_out = _batches(batches, evaluation, options)
+
+    def most_rows(n_columns: int) -> int:
+        return sample_rows or max(SAMPLE_VALUES // max(n_columns, 1), 1)
+
+    return _Fit(rows, held_out, options, most_rows, window_bytes=WINDOW_BYTES).baseline()
+
+
+def _batches(
+    reference: Batches, evaluation: Batches | None, options: FitOptions, *, keep: bool = False
+) -> tuple[RawBatches, RawBatches | None]:
+    rows = RawBatches(reference, _columns_of_reference(options), timestamp=options.timestamp, keep=keep)
+    if evaluation is None:
+        return rows, None
+    wanted = _columns_of_evaluation(options)
+    return rows, RawBatches(evaluation, wanted, timestamp=options.timestamp, of="the evaluation", keep=keep)
+
+
+def _every_row(n_columns: int) -> None:
+    """Nothing is left out of the sample."""
+
+
+def _one_row(n_columns: int) -> int:
+    return 1
+
+
+def _kept(rows: RawBatches, columns: Mapping[str, ColumnBaseline]) -> dict[str, KeptNumbers]:
+    (raw,) = rows
     return {
         name: KeptNumbers.of(column.cells, values)
         for name, column in columns.items()
-        if isinstance(column.cells, NumericCells) and isinstance(values := table[name], Numbers)
+        if isinstance(column.cells, NumericCells)
+        and isinstance(values := converted(raw.columns[name], column.column, ReferenceDataError), Numbers)
     }
 
 
-def fitted_column(column: Column, values: Values, classes: tuple[str, ...] = ()) -> ColumnBaseline:
-    """Choose a column's cells from its reference values and count them.
+class _Fit:
+    """One fit: what was learned when the rows went by first decides what is counted when they do again."""
 
-    Parameters
-    ----------
-    column
-        Of the schema. Of labels only rows that have one are counted: live labels are counted when they arrive, so
-        none is ever missing.
-    values
-        Of the column's kind.
-    classes
-        Names of the label's values, which have cells however rare.
+    def __init__(
+        self,
+        rows: RawBatches,
+        held_out: RawBatches | None,
+        options: FitOptions,
+        sample_rows: SampleSize,
+        *,
+        window_bytes: int,
+    ) -> None:
+        self._rows = rows
+        self._held_out = held_out
+        self._options = options
+        self._window_bytes = window_bytes
+        self._survey, held_out_survey = self._surveyed(options, sample_rows)
+        if self._survey.n_rows == 0:
+            raise ReferenceDataError(
+                "the reference has no rows.", remedy="Give the rows that the model was trained on."
+            )
+        targets = [name for name in (options.label, options.prediction) if name is not None]
+        task = chosen_task(options, self._survey.columns)
+        if options.task is None and task is Task.REGRESSION and any(_is_named(self._survey, name) for name in targets):
+            # Texts turned out to stand for numbers: they are to be read as such from the first row on.
+            self._survey, held_out_survey = self._surveyed(replace(options, task=task), sample_rows)
+        surveys = [one for one in (self._survey, held_out_survey) if one is not None]
+        classes = chosen_classes(task, [one.columns[name] for one in surveys for name in targets])
+        self._schema = chosen_schema(options, self._survey, task, classes)
+        self._importance = importance_shares(options.importance, self._schema, rows.existing)
+        self._empty = {column.name: _empty_column(column, self._survey, classes) for column in self._schema.columns}
+        self._plans = [plan for one in DURATIONS_SECONDS if (plan := self._survey.windows.windows(one)) is not None]
+        self._quality = LossWindows(self._schema, self._survey.windows)
+        self._held_out_quality = None
+        if held_out_survey is not None:
+            self._held_out_quality = LossWindows(self._schema, held_out_survey.windows)
+
+    def _surveyed(self, options: FitOptions, sample_rows: SampleSize) -> tuple[Survey, Survey | None]:
+        survey = surveyed(self._rows, options, sample_rows)
+        # Of evaluation rows it is classes and times that count: no sample.
+        return survey, None if self._held_out is None else surveyed(self._held_out, options, _one_row)
+
+    def baseline(self) -> Baseline:
+        """Count, and put everything together."""
+        columns, distances = self._counted()
+        if self._held_out is not None and self._held_out_quality is not None:
+            for table, times in self._tables(self._held_out, [self._schema.label, self._schema.prediction]):
+                self._held_out_quality.add(table, times)
+        performance = self._performance()
+        sources = [one for one in (self._held_out_quality, self._quality) if one is not None]
+        natural = NaturalVariation()
+        if self._schema.timestamp is not None:
+            natural = NaturalVariation(
+                distances={duration: found for duration, found in distances.items() if found},
+                windows={plan.duration: len(plan) for plan in self._plans if distances.get(plan.duration)},
+                loss=loss_variation(sources),
+            )
+        return Baseline(
+            model=self._options.model,
+            model_version=self._options.model_version,
+            schema=self._schema,
+            n_rows=self._survey.n_rows,
+            columns=columns,
+            performance=performance,
+            natural=natural,
+            importance=self._importance,
+            fitted_at=self._options.fitted_at,
+            notices=_notices(self._options, self._schema, performance, natural),
+        )
+
+    def _counted(self) -> tuple[dict[str, ColumnBaseline], dict[int, dict[str, dict[str, float]]]]:
+        """All rows over the cells; and the distances of windows, for as many columns at a time as memory is for."""
+        columns: dict[str, ColumnBaseline] = dict(self._empty)
+        distances: dict[int, dict[str, dict[str, float]]] = {plan.duration: {} for plan in self._plans}
+        for number, group in enumerate(_groups(self._empty, self._plans, self._window_bytes)):
+            counts = WindowCounts({name: self._empty[name].cells for name in group}, self._plans)
+            for table, times in self._tables(self._rows, None if number == 0 else group):
+                if number == 0:
+                    columns = with_rows(columns, table)
+                    self._quality.add(table, times)
+                if times is not None:
+                    counts.add(times, table)
+            if number == 0:
+                columns = {name: _with_psi_bins(column) for name, column in columns.items()}
+            for duration, found in counts.distances(columns).items():
+                distances[duration] |= found
+        return columns, distances
+
+    def _tables(
+        self, rows: RawBatches, wanted: Collection[str | None] | None
+    ) -> Iterator[tuple[Table, NDArray[np.float64] | None]]:
+        """Batches in the schema's kinds, with the time of each row; ``wanted`` are columns, None is all."""
+        timestamp = self._schema.timestamp
+        for raw in rows:
+            columns = {
+                column.name: converted(raw.columns[column.name], column, ReferenceDataError)
+                for column in self._schema.columns
+                if wanted is None or column.name in wanted
+            }
+            times = None
+            if timestamp is not None and timestamp in raw.columns:
+                times = as_times(raw.columns[timestamp], timestamp, ReferenceDataError)
+            yield Table(columns, raw.n_rows), times
+
+    def _performance(self) -> ReferencePerformance | None:
+        if self._held_out_quality is not None:
+            found, source = self._held_out_quality.sums, PerformanceSource.HELD_OUT
+        else:
+            found, source = self._quality.sums, PerformanceSource.REFERENCE
+        return ReferencePerformance(sums=found, source=source) if found.n else None
+
+
+def _is_named(survey: Survey, name: str) -> bool:
+    return survey.columns[name].kind in NAMED
+
+
+def _empty_column(column: Column, survey: Survey, classes: tuple[str, ...]) -> ColumnBaseline:
+    """A column's cells with nothing counted yet.
+
+    Names of a label's values have cells however rare.
     """
-    if column.role is ColumnRole.LABEL:
-        values = present(values)
-    if isinstance(values, Numbers):
-        return _fitted_numbers(column, values)
-    targets = column.role in (ColumnRole.LABEL, ColumnRole.PREDICTION)
-    cells = named_cells(name_counts(values), classes if targets else ())
-    counts = cell_counts(cells, values)
-    starts = np.arange(cells.n_cells, dtype=np.intp)
-    return ColumnBaseline(column=column, cells=cells, counts=counts, moments=None, psi_starts=starts)
+    if column.kind is not ColumnKind.NUMERIC:
+        targets = column.role in (ColumnRole.LABEL, ColumnRole.PREDICTION)
+        occurring = survey.columns[column.name].occurring
+        assert occurring is not None
+        cells = named_cells(occurring, classes if targets else ())
+        return ColumnBaseline(
+            column=column,
+            cells=cells,
+            counts=np.zeros(cells.n_counts, dtype=np.int64),
+            moments=None,
+            psi_starts=np.arange(cells.n_cells, dtype=np.intp),
+        )
+    distinct, centre, scale = survey.numbers_of(column.name)
+    numeric = numeric_cells(distinct)
+    return ColumnBaseline(
+        column=column,
+        cells=numeric,
+        counts=np.zeros(numeric.n_counts, dtype=np.int64),
+        moments=Moments(centre, scale),
+        psi_starts=np.arange(numeric.n_cells, dtype=np.intp),
+    )
 
 
-def _fitted_numbers(column: Column, values: Numbers) -> ColumnBaseline:
-    # A copy, so that it can be sorted where it is: moments are the same in any order.
-    finite = values.values[np.isfinite(values.values)]
-    finite.sort()
-    centre, scale = scale_of(finite) if len(finite) else (0.0, 1.0)
-    distinct = value_counts(finite)
-    cells = numeric_cells(distinct)
-    in_cells = counts_over(cells, distinct)
-    missing = int(np.count_nonzero(np.isnan(values.values)))
-    counts = np.append(in_cells, [missing, len(values) - len(finite) - missing]).astype(np.int64)
-    moments = Moments.of(finite, centre, scale)
-    starts = psi_starts_of(cells, in_cells)
-    return ColumnBaseline(column=column, cells=cells, counts=counts, moments=moments, psi_starts=starts)
+def _with_psi_bins(column: ColumnBaseline) -> ColumnBaseline:
+    """Cells joined to PSI bins as the counts of all rows suggest; a name is a bin of its own."""
+    if not isinstance(column.cells, NumericCells):
+        return column
+    return replace(column, psi_starts=psi_starts_of(column.cells, column.counts[: column.cells.n_cells]))
 
 
-def _evaluation_columns(evaluation: Any, options: FitOptions) -> RawTable | None:
-    if evaluation is None:
-        return None
+def _groups(
+    columns: Mapping[str, ColumnBaseline], plans: Sequence[Windows], most_bytes: int
+) -> Iterator[tuple[str, ...]]:
+    """Columns whose counts of windows are held together, at least one at a time."""
+    group: list[str] = []
+    held = 0
+    for name, column in columns.items():
+        size = bytes_of(column.cells, plans)
+        if group and held + size > most_bytes:
+            yield tuple(group)
+            group, held = [], 0
+        group.append(name)
+        held += size
+    yield tuple(group)
+
+
+def _columns_of_reference(options: FitOptions) -> Callable[[Sequence[str]], Sequence[str]]:
+    def wanted(existing: Sequence[str]) -> Sequence[str]:
+        check_options(options, existing)
+        return [name for name in existing if name not in options.ignore]
+
+    return wanted
+
+
+def _columns_of_evaluation(options: FitOptions) -> Callable[[Sequence[str]], Sequence[str]]:
     if options.label is None or options.prediction is None:
         raise ReferenceDataError(
             "evaluation rows are of no use without a label and a prediction.",
             field="evaluation",
             remedy="Name both columns.",
         )
-    existing = column_names(evaluation, error=ReferenceDataError)
-    for name in (options.label, options.prediction):
-        if name not in existing:
-            raise missing_column(name, existing, ReferenceDataError, of="the evaluation")
-    wanted = {options.label, options.prediction, options.timestamp}
-    return table_from(evaluation, [name for name in existing if name in wanted], error=ReferenceDataError)
+    targets = (options.label, options.prediction)
 
+    def wanted(existing: Sequence[str]) -> Sequence[str]:
+        for name in targets:
+            if name not in existing:
+                raise missing_column(name, existing, ReferenceDataError, of="the evaluation")
+        return [name for name in existing if name in {*targets, options.timestamp}]
 
-def _reference_performance(schema: Schema, table: Table, evaluated: Table | None) -> ReferencePerformance | None:
-    if schema.label is None or schema.prediction is None:
-        return None
-    source = PerformanceSource.REFERENCE if evaluated is None else PerformanceSource.HELD_OUT
-    rows = table if evaluated is None else evaluated
-    sums = PerformanceSums.of(schema.task, schema.classes, rows[schema.prediction], rows[schema.label])
-    return ReferencePerformance(sums=sums, source=source) if sums.n else None
-
-
-def _natural(
-    schema: Schema,
-    raw: RawTable,
-    table: Table,
-    held_out: RawTable | None,
-    evaluated: Table | None,
-    columns: Mapping[str, ColumnBaseline],
-) -> NaturalVariation:
-    if schema.timestamp is None:
-        return NaturalVariation()
-    times = as_times(raw.columns[schema.timestamp], schema.timestamp, ReferenceDataError)
-    losses = [(times, _losses(schema, table))]
-    if held_out is not None and evaluated is not None and schema.timestamp in held_out.columns:
-        later = as_times(held_out.columns[schema.timestamp], schema.timestamp, ReferenceDataError)
-        losses.insert(0, (later, _losses(schema, evaluated)))
-    return natural_variation(times, table, columns, losses)
-
-
-def _losses(schema: Schema, table: Table) -> Numbers:
-    """The loss of each row, ``nan`` where it has no label or prediction."""
-    if schema.label is None or schema.prediction is None:
-        return Numbers(np.full(len(table), np.nan))
-    label, prediction = table[schema.label], table[schema.prediction]
-    if isinstance(label, Numbers) and isinstance(prediction, Numbers):
-        with np.errstate(over="ignore", invalid="ignore"):
-            loss = np.abs(prediction.values - label.values)
-        return Numbers(np.where(np.isfinite(loss), loss, np.nan))
-    if isinstance(label, Names) and isinstance(prediction, Names):
-        actual, predicted = label.recoded(schema.classes), prediction.recoded(schema.classes)
-        return Numbers(np.where((actual < 0) | (predicted < 0), np.nan, actual != predicted))
-    raise TypeError("label and prediction are of one kind")
+    return wanted
 
 
 def _notices(

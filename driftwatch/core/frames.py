@@ -28,6 +28,9 @@ from driftwatch.errors import EventError, InputError
 ALL_ROLES = frozenset(ColumnRole)
 FEATURES = frozenset({ColumnRole.FEATURE})
 
+CONVERT = "Convert it, or fit a new baseline on data of this kind."
+"""What to do about a column of the wrong kind."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RawTable:
@@ -178,7 +181,7 @@ def as_numbers(raw: RawColumn, name: str, error: type[InputError] = EventError) 
     if raw.kind is RawKind.EMPTY:
         return Numbers(np.full(len(raw), math.nan))
     if not isinstance(values, Names):
-        raise error(f"it holds {raw.kind.words} where numbers are expected.", field=name, remedy=_KIND_REMEDY)
+        raise error(f"it holds {raw.kind.words} where numbers are expected.", field=name, remedy=CONVERT)
     if raw.kind is RawKind.BOOLEAN:
         spelled = [float(text == "true") for text in values.names]
     else:
@@ -198,7 +201,7 @@ def as_names(raw: RawColumn, name: str, error: type[InputError] = EventError) ->
     if raw.kind is RawKind.EMPTY:
         return Names(np.full(len(raw), MISSING_CODE, dtype=np.int32), ())
     if raw.kind in (RawKind.TIME, RawKind.OPAQUE):
-        raise error(f"it holds {raw.kind.words} where names are expected.", field=name, remedy=_KIND_REMEDY)
+        raise error(f"it holds {raw.kind.words} where names are expected.", field=name, remedy=CONVERT)
     if isinstance(values, Names):
         return values
     present = ~np.isnan(values.values)
@@ -249,9 +252,6 @@ def missing_column(name: str, existing: Sequence[str], error: type[InputError], 
         shown = ", ".join(existing[:12]) + (", ..." if len(existing) > 12 else "")
         remedy = f"Its columns are: {shown}." if existing else "It has no columns."
     return error(f"{of} has no such column.", field=name, remedy=remedy)
-
-
-_KIND_REMEDY = "Convert it, or fit a new baseline on data of this kind."
 
 
 def _fits(table: Table, schema: Schema) -> bool:

@@ -287,13 +287,15 @@ def decoded_units(encoded: Any) -> int:
     return int(encoded[0], 16) << zeros
 
 
-def scale_of(sorted_values: NDArray[np.float64]) -> tuple[float, float]:
+def scale_of(sorted_values: NDArray[np.float64], counts: NDArray[np.int64] | None = None) -> tuple[float, float]:
     """Centre and scale for the moments of a column: the median, and the spread as a power of two.
 
     Parameters
     ----------
     sorted_values
         Finite, ascending, at least one.
+    counts
+        How often each occurs, if not once each.
 
     Returns
     -------
@@ -301,11 +303,16 @@ def scale_of(sorted_values: NDArray[np.float64]) -> tuple[float, float]:
         The scale is the interquartile range, or the first of the 5-95 %, 1-99 % and full ranges that is not
         zero, or the size of the centre; rounded to a power of two between ``2**-1000`` and ``2**1000``.
     """
-    n = len(sorted_values)
-    centre = float(sorted_values[(n - 1) // 2])
+    up_to = None if counts is None else np.cumsum(counts)
+    n = len(sorted_values) if up_to is None else int(up_to[-1])
+
+    def at(rank: int) -> float:
+        return float(sorted_values[rank if up_to is None else np.searchsorted(up_to, rank, side="right")])
+
+    centre = at((n - 1) // 2)
     for low, high in ((0.25, 0.75), (0.05, 0.95), (0.01, 0.99), (0.0, 1.0)):
-        lower = float(sorted_values[int(low * (n - 1))])
-        upper = float(sorted_values[int(high * (n - 1))])
+        lower = at(int(low * (n - 1)))
+        upper = at(int(high * (n - 1)))
         spread = upper / 2 - lower / 2
         if spread > 0.0:
             break

@@ -1,129 +1,109 @@
-"""Measures natural variation: cuts the reference into windows of event time and compares each with the rest."""
+"""Measures natural variation: counts rows by window of event time, and compares each window with the rest.
+
+Counting and comparing are two steps: rows may come in batches, and the rest is known when all of them have come.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtri, kolmogi
 
-from driftwatch.core.cells import NumericCells, cell_codes
-from driftwatch.core.natural import (
-    DURATIONS_SECONDS,
-    LARGEST_WINDOWS,
-    MIN_WINDOW_ROWS,
-    MIN_WINDOWS,
-    PART_MISSING,
-    QUANTILE_WINDOWS,
-    UPPER_SHARE,
-    LossVariation,
-    NaturalVariation,
-    tail_probability,
-)
+from driftwatch.core.cells import Cells, NumericCells, cell_codes
+from driftwatch.core.natural import MIN_WINDOW_ROWS, MIN_WINDOWS, QUANTILE_WINDOWS, UPPER_SHARE, tail_probability
+from driftwatch.core.natural_windows import Windows
 from driftwatch.core.records import ColumnRole
 from driftwatch.core.statistics.binned import binned_reference, over_bins
-from driftwatch.core.table import Numbers, Table, Values
-from driftwatch.core.windows import FIRST_MONDAY, MICROSECONDS
+from driftwatch.core.table import Table
 
 if TYPE_CHECKING:
     from driftwatch.core.baseline import ColumnBaseline
 
-
-class _Windows(NamedTuple):
-    """Windows of one duration: each row's window, -1 where it is in none."""
-
-    duration: int
-    of_row: NDArray[np.intp]
-    n_windows: int
+_COUNT = np.dtype(np.int32)
 
 
-def natural_variation(
-    times: NDArray[np.float64],
-    table: Table,
-    columns: Mapping[str, ColumnBaseline],
-    losses: Sequence[tuple[NDArray[np.float64], Numbers]] = (),
-) -> NaturalVariation:
-    """Measure how much the reference's windows differ from each other.
+class WindowCounts:
+    """Counts over the cells of some columns, by window: four bytes a window and cell.
 
     Parameters
     ----------
-    times
-        Microseconds since 1970-01-01 UTC of each row of ``table``; rows with ``nan`` are left out.
-    table
-        The reference.
     columns
-        Its baselines by name.
-    losses
-        Sets of rows with their times and losses (``nan`` where unknown), the best set first.
-
-    Returns
-    -------
-    NaturalVariation
-        Of those durations for which `MIN_WINDOWS` windows of `MIN_WINDOW_ROWS` rows exist. From PSI and from the
-        square of KS, what sampling alone reaches is taken off: its 95 % point (chi-square; Kolmogorov's
-        distribution) where the 95 % point of the windows is kept, and the point that one of so many windows
-        exceeds where their maximum is. Windows that are random samples of the reference so get about 0, at every
-        number of rows.
+        Their cells, by name.
+    plans
+        The windows of each duration.
     """
-    plans = [plan for duration in DURATIONS_SECONDS if (plan := _windows(times, duration)) is not None]
-    distances: dict[int, dict[str, dict[str, float]]] = {plan.duration: {} for plan in plans}
-    if plans:
-        for name, column in columns.items():
-            for duration, found in _column_distances(column, table[name], plans).items():
-                distances[duration][name] = found
-    return NaturalVariation(
-        distances={duration: found for duration, found in distances.items() if found},
-        windows={plan.duration: plan.n_windows for plan in plans if distances[plan.duration]},
-        loss=_loss_variation(losses),
-    )
+
+    def __init__(self, columns: Mapping[str, Cells], plans: Sequence[Windows]) -> None:
+        self._columns = columns
+        self._plans = plans
+        self._counts = {
+            name: [np.zeros((len(plan), cells.n_counts), dtype=_COUNT) for plan in plans]
+            for name, cells in columns.items()
+        }
+
+    def add(self, times: NDArray[np.float64], table: Table) -> None:
+        """Count rows; ``times`` are microseconds since 1970-01-01 UTC, rows with ``nan`` are left out."""
+        if not self._plans:
+            return
+        windows = [plan.of_rows(times) for plan in self._plans]
+        rows = [np.flatnonzero(of_row >= 0) for of_row in windows]
+        for name, cells in self._columns.items():
+            codes = cell_codes(cells, table[name])
+            for counts, of_row, counted in zip(self._counts[name], windows, rows, strict=True):
+                _count(counts, of_row[counted], codes[counted])
+
+    def distances(self, baselines: Mapping[str, ColumnBaseline]) -> dict[int, dict[str, dict[str, float]]]:
+        """How much the windows differ from the rest, by duration, column and statistic.
+
+        From PSI and from the square of KS, what sampling alone reaches is taken off: its 95 % point (chi-square;
+        Kolmogorov's distribution) where the 95 % point of the windows is kept, and the point that one of so many
+        windows exceeds where their maximum is. Windows that are random samples of the reference so get about 0, at
+        every number of rows.
+
+        Parameters
+        ----------
+        baselines
+            The columns with the counts of all rows.
+        """
+        found: dict[int, dict[str, dict[str, float]]] = {plan.duration: {} for plan in self._plans}
+        for name in self._columns:
+            for plan, counts in zip(self._plans, self._counts[name], strict=True):
+                if known := _distances(baselines[name], counts.astype(np.int64)):
+                    found[plan.duration][name] = known
+        return found
 
 
-def _windows(times: NDArray[np.float64], duration: int) -> _Windows | None:
-    """Cut times into windows; those with too few rows are left out, and of very many an even choice is kept.
-
-    So are a first and a last one that the reference covers in part only: three days of a week are no week.
-    """
-    known = np.flatnonzero(np.isfinite(times))
-    position_in_time = (times[known] - FIRST_MONDAY) / (duration * MICROSECONDS)
-    index = np.floor(position_in_time).astype(np.int64)
-    found, inverse, counts = np.unique(index, return_inverse=True, return_counts=True)
-    if len(found) == 0:
-        return None
-    begun, ended = float(position_in_time.min()), float(position_in_time.max())
-    whole = (found >= begun - PART_MISSING) & (found + 1 <= ended + PART_MISSING)
-    kept = np.flatnonzero((counts >= MIN_WINDOW_ROWS) & whole)
-    if len(kept) > LARGEST_WINDOWS:
-        kept = kept[np.linspace(0, len(kept) - 1, LARGEST_WINDOWS).astype(np.intp)]
-    if len(kept) < MIN_WINDOWS:
-        return None
-    position = np.full(len(counts), -1, dtype=np.intp)
-    position[kept] = np.arange(len(kept))
-    of_row = np.full(len(times), -1, dtype=np.intp)
-    of_row[known] = position[inverse]
-    return _Windows(duration, of_row, len(kept))
+def bytes_of(cells: Cells, plans: Sequence[Windows]) -> int:
+    """What the counts of one column take."""
+    return cells.n_counts * sum(map(len, plans)) * _COUNT.itemsize
 
 
-def _column_distances(column: ColumnBaseline, values: Values, plans: Sequence[_Windows]) -> dict[int, dict[str, float]]:
-    codes = cell_codes(column.cells, values)
-    n_counts = column.cells.n_counts
-    result: dict[int, dict[str, float]] = {}
-    for plan in plans:
-        rows = np.flatnonzero(plan.of_row >= 0)
-        flat = np.bincount(plan.of_row[rows] * n_counts + codes[rows], minlength=plan.n_windows * n_counts)
-        windows = flat.reshape(plan.n_windows, n_counts)
-        if column.column.role is ColumnRole.LABEL:
-            # A label's baseline counts present values only.
-            windows[:, column.cells.n_cells :] = 0
-        found = {"psi": _upper(_psi(column, windows))}
-        if isinstance(column.cells, NumericCells):
-            found["ks"] = _upper(_ks(column, windows))
-        known = {statistic: value for statistic, value in found.items() if value is not None}
-        if known:
-            result[plan.duration] = known
-    return result
+def _count(counts: NDArray[np.int32], window: NDArray[np.intp], codes: NDArray[np.intp]) -> None:
+    if len(window) == 0:
+        return
+    # Rows mostly come in the order of time: a batch then lies in a few windows.
+    first, last = int(window.min()), int(window.max())
+    n_counts = counts.shape[1]
+    flat = (window - first) * n_counts + codes
+    touched = counts[first : last + 1].reshape(-1)
+    if len(touched) <= 4 * len(flat):
+        touched += np.bincount(flat, minlength=len(touched)).astype(_COUNT)
+    else:
+        np.add.at(touched, flat, 1)
+
+
+def _distances(column: ColumnBaseline, windows: NDArray[np.int64]) -> dict[str, float]:
+    if column.column.role is ColumnRole.LABEL:
+        # A label's baseline counts present values only.
+        windows[:, column.cells.n_cells :] = 0
+    found = {"psi": _upper(_psi(column, windows))}
+    if isinstance(column.cells, NumericCells):
+        found["ks"] = _upper(_ks(column, windows))
+    return {statistic: value for statistic, value in found.items() if value is not None}
 
 
 def _upper(distances: NDArray[np.float64]) -> float | None:
@@ -162,34 +142,3 @@ def _sizes(inside: NDArray[np.int64], total: int) -> tuple[NDArray[np.float64], 
     rest = total - inside
     enough = (inside >= MIN_WINDOW_ROWS) & (rest >= MIN_WINDOW_ROWS)
     return np.maximum(inside, 1).astype(np.float64), np.maximum(rest, 1).astype(np.float64), enough
-
-
-def _loss_variation(losses: Sequence[tuple[NDArray[np.float64], Numbers]]) -> dict[int, LossVariation]:
-    result: dict[int, LossVariation] = {}
-    for times, loss in losses:
-        known = np.isfinite(loss.values)
-        largest = float(loss.values[known].max(initial=0.0))
-        if largest <= 0.0:
-            continue
-        values = loss.values[known] / largest
-        for duration in DURATIONS_SECONDS:
-            plan = _windows(times[known], duration)
-            if plan is not None and duration not in result:
-                deviation = _relative_deviation(plan, values)
-                result[duration] = LossVariation(
-                    deviation=deviation,
-                    of_reference=deviation / math.sqrt(plan.n_windows),
-                    windows=plan.n_windows,
-                    duration_seconds=float(duration),
-                )
-    return dict(sorted(result.items()))
-
-
-def _relative_deviation(plan: _Windows, values: NDArray[np.float64]) -> float:
-    rows = plan.of_row >= 0
-    window = plan.of_row[rows]
-    n = np.bincount(window, minlength=plan.n_windows)
-    means = np.bincount(window, values[rows], plan.n_windows) / n
-    variances = np.bincount(window, (values[rows] - means[window]) ** 2, plan.n_windows) / (n - 1)
-    beyond = float(means.var(ddof=1) - (variances / n).mean())
-    return math.sqrt(max(beyond, 0.0)) / float(values.mean())

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from driftwatch.core.baseline import Baseline, ColumnBaseline, PerformanceSource, ReferencePerformance
+from driftwatch.core.baseline import Baseline, PerformanceSource, ReferencePerformance
 from driftwatch.core.cells import NumericCells
+from driftwatch.core.counting import with_rows
 from driftwatch.core.frames import to_table
 from driftwatch.core.performance import PerformanceSums
-from driftwatch.core.profile import ColumnProfile
 from driftwatch.core.records import ColumnRole
-from driftwatch.core.table import Numbers, Table, Values, present
+from driftwatch.core.table import Numbers, Table
 from driftwatch.core.two_samples import KeptNumbers
 from driftwatch.errors import ReferenceDataError
 
@@ -28,31 +28,14 @@ def extended_baseline(baseline: Baseline, more: Any, evaluation: Any = None) -> 
     if evaluation is not None:
         targets = {ColumnRole.LABEL, ColumnRole.PREDICTION}
         evaluated = to_table(evaluation, schema, targets, required=(), error=ReferenceDataError)
-    # Of labels only those that are there: in live rows none is ever missing.
-    added = {
-        name: present(table[name]) if column.column.role is ColumnRole.LABEL else table[name]
-        for name, column in baseline.columns.items()
-        if name in table
-    }
-    columns = {
-        name: _extended(column, added[name]) if name in added else column for name, column in baseline.columns.items()
-    }
     return replace(
         baseline,
         n_rows=baseline.n_rows + len(table),
-        columns=columns,
+        columns=with_rows(baseline.columns, table),
         performance=_performance(baseline, table, evaluated),
         notices=baseline.notices if NOTICE in baseline.notices else (*baseline.notices, NOTICE),
-        kept={name: _kept(baseline, name, kept, added.get(name)) for name, kept in baseline.kept.items()},
+        kept={name: _kept(baseline, name, kept, table) for name, kept in baseline.kept.items()},
     )
-
-
-def _extended(column: ColumnBaseline, values: Values) -> ColumnBaseline:
-    profile = ColumnProfile.of(column, values)
-    moments = None
-    if column.moments is not None and profile.moments is not None:
-        moments = column.moments + profile.moments
-    return replace(column, counts=column.counts + profile.counts, moments=moments)
 
 
 def _performance(baseline: Baseline, table: Table, evaluated: Table | None) -> ReferencePerformance | None:
@@ -66,8 +49,8 @@ def _performance(baseline: Baseline, table: Table, evaluated: Table | None) -> R
     return replace(known, sums=known.sums + sums)
 
 
-def _kept(baseline: Baseline, name: str, kept: KeptNumbers, values: Values | None) -> KeptNumbers:
-    cells = baseline.columns[name].cells
+def _kept(baseline: Baseline, name: str, kept: KeptNumbers, table: Table) -> KeptNumbers:
+    values, cells = table.columns.get(name), baseline.columns[name].cells
     if not isinstance(values, Numbers) or not isinstance(cells, NumericCells):
         return kept
     return KeptNumbers.of(cells, Numbers(np.concatenate([kept.ascending, values.values])))

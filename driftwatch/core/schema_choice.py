@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 
-from driftwatch.core.cell_choice import LARGEST_NAMES, name_counts
-from driftwatch.core.frames import RawTable, as_names, as_numbers, missing_column
-from driftwatch.core.raw_column import RawColumn, RawKind
+from driftwatch.core.cell_choice import LARGEST_NAMES
+from driftwatch.core.frames import CONVERT, missing_column
+from driftwatch.core.raw_column import RawKind
 from driftwatch.core.records import ColumnKind, ColumnRole, Task
 from driftwatch.core.schema import Column, Schema, SetAside
-from driftwatch.core.table import Names, Numbers, name_of
+from driftwatch.core.survey import MOST_NAMES, NAMED, WHOLE_AND_REAL, ColumnSurvey, Survey
 from driftwatch.errors import ReferenceDataError
 
 LARGEST_COLUMNS = 2_000
@@ -50,6 +51,26 @@ class FitOptions:
     ignore: frozenset[str] = frozenset()
     importance: Mapping[str, float] = field(default_factory=dict)
     fitted_at: datetime | None = None
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        score: str | Sequence[str] | None = None,
+        categorical: Iterable[str] = (),
+        ignore: Iterable[str] = (),
+        importance: Mapping[str, float] | None = None,
+        **others: Any,
+    ) -> FitOptions:
+        """From what `Baseline.fit` is given."""
+        scores = (score,) if isinstance(score, str) else tuple(score or ())
+        return cls(
+            scores=scores,
+            categorical=frozenset(categorical),
+            ignore=frozenset(ignore),
+            importance=dict(importance or {}),
+            **others,
+        )
 
     @property
     def roles(self) -> dict[str, ColumnRole]:
@@ -91,7 +112,7 @@ def check_options(options: FitOptions, existing: Sequence[str]) -> None:
             raise ReferenceDataError("it has a role and is ignored too.", field=name, remedy="Choose one of the two.")
 
 
-def chosen_task(options: FitOptions, reference: RawTable) -> Task:
+def chosen_task(options: FitOptions, reference: Mapping[str, ColumnSurvey]) -> Task:
     """The task that was named, or the one that the label (else the prediction) speaks for.
 
     Truth values and names are classes. So are whole numbers if there are two of them, or at most
@@ -112,35 +133,25 @@ def chosen_task(options: FitOptions, reference: RawTable) -> Task:
     name = options.label or options.prediction
     if name is None:
         return Task.REGRESSION
-    raw = reference.columns[name]
-    if isinstance(raw.values, Names):
-        n_classes = len(_classes_in(raw, name))
-        return Task.BINARY if n_classes <= 2 else Task.MULTICLASS
-    distinct = _whole_numbers(raw)
+    column = reference[name]
+    if column.kind in NAMED:
+        occurring = column.occurring
+        return Task.BINARY if occurring is not None and len(occurring.names) <= 2 else Task.MULTICLASS
+    distinct = column.whole_numbers
+    if len(distinct) > LARGEST_CLASSES:
+        return Task.REGRESSION
     if options.label is not None and options.prediction is not None:
-        predicted = _whole_numbers(reference.columns[options.prediction])
+        predicted = reference[options.prediction].whole_numbers
         if not predicted or not distinct or not predicted <= distinct:
             return Task.REGRESSION
     if distinct and len(distinct) <= 2:
         return Task.BINARY
-    if distinct and raw.kind is RawKind.INTEGER and len(distinct) <= INFERRED_CLASSES:
+    if distinct and column.kind is RawKind.INTEGER and len(distinct) <= INFERRED_CLASSES:
         return Task.MULTICLASS
     return Task.REGRESSION
 
 
-def _whole_numbers(raw: RawColumn) -> frozenset[float]:
-    """The distinct values of a column of few whole numbers; empty for any other."""
-    if not isinstance(raw.values, Numbers) or raw.kind not in (RawKind.NUMBER, RawKind.INTEGER):
-        return frozenset()
-    values = raw.values.values
-    present = values[~np.isnan(values)]
-    if len(present) and (not np.isfinite(present).all() or (present != np.floor(present)).any()):
-        return frozenset()
-    distinct = np.unique(present)
-    return frozenset(distinct.tolist()) if len(distinct) <= LARGEST_CLASSES else frozenset()
-
-
-def chosen_classes(task: Task, columns: Sequence[tuple[str, RawColumn]]) -> tuple[str, ...]:
+def chosen_classes(task: Task, columns: Sequence[ColumnSurvey]) -> tuple[str, ...]:
     """The names of a label's values: numbers by size, ``false`` before ``true``, others by the alphabet.
 
     Parameters
@@ -157,11 +168,20 @@ def chosen_classes(task: Task, columns: Sequence[tuple[str, RawColumn]]) -> tupl
     """
     if task is Task.REGRESSION or not columns:
         return ()
-    classes = set().union(*(_classes_in(raw, name) for name, raw in columns))
+    name = columns[0].name
+    limit = 2 if task is Task.BINARY else LARGEST_CLASSES
+    classes: set[str] = set()
+    for column in columns:
+        occurring = column.occurring
+        if occurring is None:
+            raise ReferenceDataError(
+                f"it has too many values to be classes; {task.value} has at most {limit:,}.",
+                field=column.name,
+                remedy="Name another task, or another column.",
+            )
+        classes.update(occurring.names)
     # Rows of one class only: the other one of a usual pair goes without saying.
     classes |= next((usual for usual in ({"0", "1"}, {"false", "true"}) if classes < usual), set())
-    name = columns[0][0]
-    limit = 2 if task is Task.BINARY else LARGEST_CLASSES
     if len(classes) > limit:
         shown = ", ".join(sorted(classes)[:8])
         raise ReferenceDataError(
@@ -184,14 +204,7 @@ def _class_order(name: str) -> tuple[bool, float, str]:
         return (True, 0.0, name)
 
 
-def _classes_in(raw: RawColumn, name: str) -> set[str]:
-    if isinstance(raw.values, Numbers) and raw.kind in (RawKind.NUMBER, RawKind.INTEGER):
-        distinct = np.unique(raw.values.values)
-        return {name_of(value) for value in distinct[~np.isnan(distinct)][: LARGEST_CLASSES + 1].tolist()}
-    return set(name_counts(as_names(raw, name, ReferenceDataError)).names)
-
-
-def chosen_schema(options: FitOptions, reference: RawTable, task: Task, classes: tuple[str, ...]) -> Schema:
+def chosen_schema(options: FitOptions, survey: Survey, task: Task, classes: tuple[str, ...]) -> Schema:
     """The schema of a reference.
 
     Raises
@@ -202,18 +215,16 @@ def chosen_schema(options: FitOptions, reference: RawTable, task: Task, classes:
     roles = options.roles
     columns: list[Column] = []
     set_aside: list[SetAside] = []
-    for name, raw in reference.columns.items():
-        if name in options.ignore or name == options.timestamp:
-            continue
+    for name, column in survey.columns.items():
         role = roles.get(name, ColumnRole.FEATURE)
         if role is not ColumnRole.FEATURE:
-            columns.append(Column(name=name, kind=_kind_for_role(raw, name, role, task), role=role))
+            columns.append(Column(name=name, kind=_kind_for_role(column, role, task), role=role))
             continue
-        reason = _reason_to_set_aside(raw, name, name in options.categorical)
+        reason = _reason_to_set_aside(column, survey, named_categorical=name in options.categorical)
         if reason is not None:
             set_aside.append(SetAside(name=name, reason=reason))
         else:
-            columns.append(Column(name=name, kind=_kind_of(raw, name in options.categorical), role=role))
+            columns.append(Column(name=name, kind=_kind_of(column, name in options.categorical), role=role))
     if not columns:
         reasons = "; ".join(f"{aside.name}: {aside.reason}" for aside in set_aside[:5])
         raise ReferenceDataError(
@@ -248,61 +259,62 @@ def _check_scores(scores: tuple[str, ...], task: Task, classes: tuple[str, ...])
         )
 
 
-def _kind_for_role(raw: RawColumn, name: str, role: ColumnRole, task: Task) -> ColumnKind:
-    if role is ColumnRole.SCORE or task is Task.REGRESSION:
-        numbers = as_numbers(raw, name, ReferenceDataError)
-        if not np.isfinite(numbers.values).any():
-            raise _nothing_in(name, role)
+def _kind_for_role(column: ColumnSurvey, role: ColumnRole, task: Task) -> ColumnKind:
+    numeric = role is ColumnRole.SCORE or task is Task.REGRESSION
+    if column.kind is RawKind.OPAQUE or RawKind.TIME in column.kinds:
+        words = column.kind.words
+        expected = "numbers" if numeric else "names"
+        raise ReferenceDataError(f"it holds {words} where {expected} are expected.", field=column.name, remedy=CONVERT)
+    if (column.n_finite if numeric else column.n_present) == 0:
+        raise ReferenceDataError(
+            f"the {role.value} has no value.", field=column.name, remedy="Give rows that have one."
+        )
+    if numeric:
         return ColumnKind.NUMERIC
-    names = as_names(raw, name, ReferenceDataError)
-    if not (names.codes >= 0).any():
-        raise _nothing_in(name, role)
-    return ColumnKind.BOOLEAN if raw.kind is RawKind.BOOLEAN else ColumnKind.CATEGORICAL
+    return ColumnKind.BOOLEAN if column.kind is RawKind.BOOLEAN else ColumnKind.CATEGORICAL
 
 
-def _nothing_in(name: str, role: ColumnRole) -> ReferenceDataError:
-    return ReferenceDataError(f"the {role.value} has no value.", field=name, remedy="Give rows that have one.")
-
-
-def _kind_of(raw: RawColumn, named_categorical: bool) -> ColumnKind:
-    if raw.kind is RawKind.BOOLEAN:
+def _kind_of(column: ColumnSurvey, named_categorical: bool) -> ColumnKind:
+    if column.kind is RawKind.BOOLEAN:
         return ColumnKind.BOOLEAN
-    if raw.kind in (RawKind.NUMBER, RawKind.INTEGER) and not named_categorical:
-        return ColumnKind.NUMERIC
-    return ColumnKind.CATEGORICAL
+    return ColumnKind.NUMERIC if column.kind in WHOLE_AND_REAL and not named_categorical else ColumnKind.CATEGORICAL
 
 
-def _reason_to_set_aside(raw: RawColumn, name: str, named_categorical: bool) -> str | None:
+def _reason_to_set_aside(column: ColumnSurvey, survey: Survey, *, named_categorical: bool) -> str | None:
     """Why a feature is not measured, None if it is."""
-    if raw.kind is RawKind.OPAQUE:
-        return f"it holds {raw.kind.words}"
-    if raw.kind is RawKind.TIME:
+    if column.kind is RawKind.OPAQUE:
+        return f"it holds {column.kind.words}"
+    if column.kind is RawKind.TIME:
         return "it holds dates or times, which only move forward"
-    if isinstance(raw.values, Numbers) and not named_categorical:
-        return _reason_of_numbers(raw, name)
-    return _reason_of_names(as_names(raw, name, ReferenceDataError), named_categorical)
+    if RawKind.TIME in column.kinds:
+        return "it holds dates or times in some batches and other values in others"
+    if column.n_present == 0:
+        return "it has no value"
+    if column.kind in WHOLE_AND_REAL and not named_categorical:
+        return _reason_of_numbers(column, survey)
+    return _reason_of_names(column, named_categorical)
 
 
-def _reason_of_numbers(raw: RawColumn, name: str) -> str | None:
-    values = as_numbers(raw, name, ReferenceDataError).values
-    finite = values[np.isfinite(values)]
-    if len(finite) == 0:
-        return "it has no value" if np.isnan(values).all() else "it has no finite number"
-    looks_like_id = raw.kind is RawKind.INTEGER and len(finite) >= _ID_ROWS and _ID_NAME.search(name) is not None
-    if looks_like_id and len(np.unique(finite)) == len(finite):
-        return "it looks like an identifier: every value is another"
+def _reason_of_numbers(column: ColumnSurvey, survey: Survey) -> str | None:
+    if column.n_finite == 0:
+        return "it has no finite number"
+    named_like_id = column.kind is RawKind.INTEGER and _ID_NAME.search(column.name) is not None
+    if named_like_id and column.n_finite >= _ID_ROWS:
+        # Of very many rows those of the sample: that none of them repeats tells enough.
+        sampled = survey.sampled(column.name)
+        if (np.diff(sampled) > 0).all():
+            return "it looks like an identifier: every value is another"
     return None
 
 
-def _reason_of_names(names: Names, named_categorical: bool) -> str | None:
-    occurring = name_counts(names)
-    n_rows, n_names = int(occurring.counts.sum()), len(occurring.names)
-    if n_rows == 0:
-        return "it has no value"
-    if max(map(len, occurring.names)) > LONGEST_NAME:
+def _reason_of_names(column: ColumnSurvey, named_categorical: bool) -> str | None:
+    if column.longest > LONGEST_NAME:
         return f"it looks like free text: values are longer than {LONGEST_NAME} characters"
+    occurring, n_rows = column.occurring, column.n_present
+    n_names = MOST_NAMES + 1 if occurring is None else len(occurring.names)
+    found = f"more than {MOST_NAMES:,}" if occurring is None else f"{n_names:,}"
     if not named_categorical and n_rows >= _ID_ROWS and n_names * 2 > n_rows:
-        return f"it looks like an identifier or free text: {n_names:,} different values in {n_rows:,} rows"
+        return f"it looks like an identifier or free text: {found} different values in {n_rows:,} rows"
     if n_names > LARGEST_NAMES:
-        return f"it has {n_names:,} different values; at most {LARGEST_NAMES:,} are counted"
+        return f"it has {found} different values; at most {LARGEST_NAMES:,} are counted"
     return None
