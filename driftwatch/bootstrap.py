@@ -5,19 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from driftwatch.core.pseudonyms import Pseudonyms
 from driftwatch.core.retrain import RetrainPolicy
 from driftwatch.core.windows import WindowPlan
+from driftwatch.errors import SettingError
 from driftwatch.pipeline.baselines import Baselines
 from driftwatch.pipeline.deliver import Deliverer
 from driftwatch.pipeline.ingest import Ingest, IngestLimits
 from driftwatch.pipeline.judge import Judge, JudgeSettings
-from driftwatch.pipeline.operations import Operations
+from driftwatch.pipeline.operations import ModelLimits, Operations
+from driftwatch.pipeline.privacy import Privacy, PrivacyRules
 from driftwatch.pipeline.record import Recorder
 from driftwatch.pipeline.run import Pace, Pipeline, Runner
 from driftwatch.pipeline.telemetry import Telemetry
 from driftwatch.ports import Clock, Log, Sink, Spool, State
-from driftwatch.settings import Settings, judge_policy
+from driftwatch.settings import PrivacySetting, Settings, judge_policy
 from driftwatch.sinks.webhook import WebhookSink
+from driftwatch.sources.keys import read_key
 from driftwatch.stores.folder import DataFolder
 from driftwatch.stores.log import ParquetLog
 from driftwatch.stores.spool import SqliteSpool
@@ -49,6 +53,7 @@ class Service:
     def start(self) -> None:
         """Set the pipeline and the delivery going."""
         self.baselines.read_all()
+        self.operations.warn_of_privacy()
         self.pipeline.recall()
         self.runner.start()
 
@@ -72,6 +77,30 @@ def sinks(settings: Settings) -> dict[str, Sink]:
     if settings.webhook_url:
         found["webhook"] = WebhookSink(settings.webhook_url, settings.webhook_secret.get_secret_value())
     return found
+
+
+def privacy_rules(setting: PrivacySetting) -> Privacy:
+    """What is dropped and hashed.
+
+    Raises
+    ------
+    FileError
+        The key's file cannot be read.
+    InputError
+        The key is too short, or something is to be hashed and there is no key.
+    """
+    everywhere = PrivacyRules(setting.drop, setting.hash)
+    models = {name: PrivacyRules(one.drop, one.hash) for name, one in setting.models.items()}
+    pseudonyms = None
+    if setting.hash_key_file is not None:
+        pseudonyms = Pseudonyms(read_key(setting.hash_key_file))
+    elif everywhere.hash or any(one.hash for one in models.values()):
+        raise SettingError(
+            "is missing.",
+            field="privacy.hash_key_file",
+            remedy="Make one with: head -c 32 /dev/urandom | base64 > hash.key",
+        )
+    return Privacy(everywhere, models, pseudonyms)
 
 
 def build_service(settings: Settings) -> Service:
@@ -133,9 +162,12 @@ def assemble(
         label_horizon=settings.label_horizon,
     )
     runner = Runner(pipeline, Deliverer(state, told, clock, telemetry), pace)
-    limits = IngestLimits(features=settings.max_features, ahead=settings.ahead)
+    limits = IngestLimits(
+        features=settings.max_features, extra_features=settings.max_extra_features, ahead=settings.ahead
+    )
+    privacy = privacy_rules(settings.privacy)
     return Service(
-        ingest=Ingest(baselines, spool, clock, telemetry, limits),
+        ingest=Ingest(baselines, spool, clock, telemetry, limits, privacy),
         operations=Operations(
             spool=spool,
             state=state,
@@ -145,7 +177,10 @@ def assemble(
             baselines=baselines,
             clock=clock,
             telemetry=telemetry,
-            most_models=settings.max_models,
+            limits=ModelLimits(
+                models=settings.max_models, columns=settings.max_columns, categories=settings.max_categories
+            ),
+            privacy=privacy,
         ),
         telemetry=telemetry,
         baselines=baselines,
@@ -157,4 +192,13 @@ def assemble(
     )
 
 
-__all__ = ["Service", "SystemClock", "assemble", "build_service", "judge_policy", "sinks", "window_plan"]
+__all__ = [
+    "Service",
+    "SystemClock",
+    "assemble",
+    "build_service",
+    "judge_policy",
+    "privacy_rules",
+    "sinks",
+    "window_plan",
+]

@@ -75,6 +75,22 @@ class TokenSetting(BaseModel):
         return Token(self.name, self.scopes, self.hash)
 
 
+class ColumnRules(BaseModel):
+    """What becomes of features before anything is stored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    drop: frozenset[str] = frozenset()
+    hash: frozenset[str] = frozenset()
+
+
+class PrivacySetting(ColumnRules):
+    """The rules of all models, and those that come on top for some, by name."""
+
+    models: dict[str, ColumnRules] = Field(default_factory=dict)
+    hash_key_file: Path | None = None
+
+
 Tokens = Annotated[tuple[TokenSetting, ...], Field(max_length=MOST_TOKENS)]
 
 
@@ -159,9 +175,20 @@ class Settings(BaseSettings):
     webhook_url: str = Field("", description="Where retrain requests are posted to; empty for nowhere.")
     webhook_secret: SecretStr = Field(SecretStr(""), description="Signs the webhooks: whsec_ and base64.")
 
+    privacy: PrivacySetting = Field(
+        PrivacySetting(), description="Features that are dropped or hashed before anything is stored: see security.md."
+    )
+
     max_body_bytes: int = Field(32 * 2**20, ge=1_024, description="Largest request body, after inflation.")
+    max_head_bytes: int = Field(32 * 2**10, ge=1_024, description="Largest address and headers of a request together.")
+    max_headers: int = Field(100, ge=10, description="Most headers of a request.")
     max_features: int = Field(2_000, ge=1, description="Most features of an event.")
     max_models: int = Field(1_000, ge=1, description="Most models.")
+    max_columns: int = Field(2_000, ge=1, description="Most columns of a baseline.")
+    max_categories: int = Field(10_000, ge=1, description="Most categories of a column of a baseline.")
+    max_extra_features: int = Field(
+        100, ge=0, description="Most features of a model that are logged though its baseline does not know them."
+    )
     max_series: int = Field(50_000, ge=1_000, description="Most series on the metrics page.")
     spool_rows: int = Field(5_000_000, ge=1_000, description="Most acknowledged rows that wait in the spool.")
     file_rows: int = Field(100_000, ge=1, description="Rows that wait in the spool when the log gets its next files.")
@@ -283,7 +310,7 @@ def _shown(default: Any) -> str:
             return "; ".join(f"{name} = {_shown(value)}" for name, value in default.items())
         case bool():
             return str(default).lower()
-        case SecretStr() | None:
+        case SecretStr() | BaseModel() | None:
             return ""
         case _:
             return str(default)

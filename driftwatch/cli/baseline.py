@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.table import Table as RichTable
 
+from driftwatch.cli.hashing import HashedColumns, HashKeyFile, hashed
 from driftwatch.cli.importance import read_importance
 from driftwatch.cli.output import Format, console, print_json, progress_notice
 from driftwatch.core.records import Task
@@ -37,6 +38,8 @@ def fit(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
             help="Feature importance, by which evidence is weighed: age=0.4, or a JSON file with all of them."
         ),
     ] = None,
+    hash_columns: HashedColumns = None,
+    hash_key_file: HashKeyFile = None,
     evaluation: Annotated[
         Path | None, typer.Option(help="Rows the model was not trained on: they give the reference performance.")
     ] = None,
@@ -49,8 +52,8 @@ def fit(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
     from driftwatch.sources.files import read_table
 
     with progress_notice(f"Reading {reference} …"):
-        rows = read_table(reference)
-        held_out = read_table(evaluation) if evaluation is not None else None
+        rows = hashed(read_table(reference), hash_columns, hash_key_file)
+        held_out = None if evaluation is None else hashed(read_table(evaluation), hash_columns, hash_key_file)
     with progress_notice(f"Fitting a baseline of {rows.num_rows:,} rows …"):
         baseline = Baseline.fit(
             rows,

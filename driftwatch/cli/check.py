@@ -10,6 +10,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from driftwatch.cli.files import read_baseline
+from driftwatch.cli.hashing import HashedColumns, HashKeyFile, hashed
 from driftwatch.cli.output import Format, console, progress_notice
 from driftwatch.comparison import DEFAULT_BUDGET, Report
 from driftwatch.core.records import Status, Threshold, ThresholdOrigin
@@ -45,6 +46,8 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
     share: Annotated[
         list[str] | None, typer.Option(help="A kind of alert's part of the false alarms: label_drift=0.3.")
     ] = None,
+    hash_columns: HashedColumns = None,
+    hash_key_file: HashKeyFile = None,
 ) -> None:
     """Compare rows with a baseline. The exit code is 1 when they drifted: usable in a CI pipeline.
 
@@ -70,7 +73,7 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
         fitted,
     )
     with progress_notice(f"Reading {current} …"):
-        rows = read_table(current)
+        rows = hashed(read_table(current), hash_columns, hash_key_file)
     with progress_notice(f"Comparing {rows.num_rows:,} rows …"):
         report = compare(fitted, rows, policy=policy)
     if output is not None:

@@ -35,6 +35,7 @@ def serve(
     from driftwatch.bootstrap import build_service
     from driftwatch.settings import load_settings
     from driftwatch.web.app import build_app
+    from driftwatch.web.bounded_http import HeadLimits
     from driftwatch.web.guard import is_loopback
     from driftwatch.web.server import run_app, tls_context
 
@@ -57,7 +58,7 @@ def serve(
         service.start()
         shown = f"{'http' if tls is None else 'https'}://{f'[{address}]' if ':' in address else address}:{bound}"
         typer.echo(f"driftwatch listens on {shown} and keeps its data in {settings.data}", err=True)
-        run_app(build_app(service, settings), listener, tls)
+        run_app(build_app(service, settings), listener, tls, HeadLimits(settings.max_head_bytes, settings.max_headers))
     finally:
         service.close()
 

@@ -28,8 +28,10 @@ from driftwatch.pipeline.columns import (
     number_values,
     target_numbers,
 )
+from driftwatch.pipeline.extra_features import ExtraFeatures
 from driftwatch.pipeline.ingest_columns import checked_labels, checked_predictions
 from driftwatch.pipeline.ingest_limits import FieldProblems, IngestLimits, Problems, checked_ids
+from driftwatch.pipeline.privacy import Privacy
 from driftwatch.pipeline.telemetry import Telemetry
 from driftwatch.ports import Clock, Spool, SpoolReceipt
 from driftwatch.wire.columnar import LabelColumns, PredictionColumns
@@ -55,13 +57,21 @@ class Ingest:
     """Takes events in, durably. Safe to use from several threads."""
 
     def __init__(
-        self, baselines: Baselines, spool: Spool, clock: Clock, telemetry: Telemetry, limits: IngestLimits
+        self,
+        baselines: Baselines,
+        spool: Spool,
+        clock: Clock,
+        telemetry: Telemetry,
+        limits: IngestLimits,
+        privacy: Privacy | None = None,
     ) -> None:
         self._baselines = baselines
         self._spool = spool
         self._clock = clock
         self._telemetry = telemetry
         self._limits = limits
+        self._privacy = privacy or Privacy()
+        self._extra_features = ExtraFeatures(telemetry, limits.extra_features)
 
     def predictions(self, model: str, events: Sequence[IndexedPrediction]) -> Submission:
         """Check and spool predictions, each with its index in the request.
@@ -242,10 +252,17 @@ class Ingest:
         rejections: list[Rejection],
         now: datetime,
     ) -> Submission:
-        receipts = tuple(self._spool.append(batch, now) for batch in batches)
+        receipts = tuple(self._spool.append(self._storable(batch), now) for batch in batches)
         if rejections:
             self._telemetry.count("events_rejected_total", len(rejections), model=model, kind=kind, reason="invalid")
         return Submission(ids, tuple(sorted(rejections, key=lambda one: one.index)), receipts)
+
+    def _storable(self, batch: PredictionBatch | LabelBatch) -> PredictionBatch | LabelBatch:
+        """The batch without what must not be kept, and without more features than there is room for."""
+        if isinstance(batch, LabelBatch):
+            return batch
+        baseline = self._baselines.get(batch.model, batch.model_version)
+        return self._extra_features.kept(self._privacy.applied(batch, baseline))
 
 
 def _targets(baseline: Baseline, values: Sequence[object], problem: FieldProblems) -> Values:

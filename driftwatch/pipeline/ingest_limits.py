@@ -18,6 +18,8 @@ class IngestLimits:
     """What an event may at most be."""
 
     features: int = 2_000
+    extra_features: int = 100
+    """Features of a model that are logged though its baseline does not know them."""
     id_characters: int = 256
     ahead: timedelta = timedelta(minutes=5)
     """How far an event's time may lie ahead of this machine's clock."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from driftwatch.core.baseline import Baseline
+from driftwatch.core.cells import NamedCells
 from driftwatch.core.performance import Measure
 from driftwatch.core.records import (
     Alert,
@@ -23,10 +25,12 @@ from driftwatch.errors import InputError, StateConflict, UnknownModel, UnknownRe
 from driftwatch.pipeline.baselines import Baselines
 from driftwatch.pipeline.export import EventPart, labelled_events
 from driftwatch.pipeline.judge import stream_time
+from driftwatch.pipeline.privacy import Privacy
 from driftwatch.pipeline.run import Pipeline, Runner
 from driftwatch.pipeline.telemetry import Telemetry
 from driftwatch.ports import Clock, Log, OutboxState, Spool, State, StateReader, StoredBaseline
 
+_LOGGER = logging.getLogger(__name__)
 _RECENT = 200
 _MOST_WINDOWS = 1_000
 
@@ -68,6 +72,39 @@ class MetricsFacts:
     outbox_pending: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelLimits:
+    """How many models there may be, and how large each baseline."""
+
+    models: int
+    columns: int
+    categories: int
+
+    def check(self, baseline: Baseline) -> None:
+        """Refuse a baseline that is too large.
+
+        Raises
+        ------
+        InputError
+            It names the column where one has too many categories.
+        """
+        if len(baseline.columns) > self.columns:
+            raise InputError(
+                f"the baseline has {len(baseline.columns):,} columns; at most {self.columns:,} are taken.",
+                field="columns",
+                remedy="Leave some out with baseline fit --ignore, or raise the setting max_columns.",
+            )
+        for name, column in baseline.columns.items():
+            if isinstance(column.cells, NamedCells):
+                categories = len(column.cells.names) + len(column.cells.rare)
+                if categories > self.categories:
+                    raise InputError(
+                        f"the baseline has {categories:,} categories of it; at most {self.categories:,} are taken.",
+                        field=f"columns.{name}",
+                        remedy="Leave it out with baseline fit --ignore, or raise the setting max_categories.",
+                    )
+
+
 class Operations:
     """The questions and orders that the web and the command line pass on."""
 
@@ -82,7 +119,8 @@ class Operations:
         baselines: Baselines,
         clock: Clock,
         telemetry: Telemetry,
-        most_models: int,
+        limits: ModelLimits,
+        privacy: Privacy | None = None,
     ) -> None:
         self._spool = spool
         self._state = state
@@ -92,7 +130,8 @@ class Operations:
         self._baselines = baselines
         self._clock = clock
         self._telemetry = telemetry
-        self._most_models = most_models
+        self._limits = limits
+        self._privacy = privacy or Privacy()
 
     def register_baseline(self, model: str, document: str) -> StoredBaseline:
         """Register a version of a model; the same document again changes nothing.
@@ -102,7 +141,7 @@ class Operations:
         BaselineError
             The document cannot be read.
         InputError
-            The document is another model's.
+            The document is another model's, or has more columns or categories than the settings allow.
         StateConflict
             The version has another baseline already, or there is no room for another model.
         """
@@ -113,6 +152,7 @@ class Operations:
                 field="model",
                 remedy=f"Put it to /v1/models/{baseline.model}/baseline, or fit it with --model {model}.",
             )
+        self._limits.check(baseline)
         stored = StoredBaseline(
             model=model, model_version=baseline.model_version, document=document, registered_at=self._clock.now()
         )
@@ -125,13 +165,25 @@ class Operations:
                         "A version's baseline never changes: register this one under a new model_version."
                     )
                 return present[baseline.model_version]
-            if not present and len(transaction.models()) >= self._most_models:
-                raise StateConflict(f"There are {self._most_models} models already. Raise the setting max_models.")
+            if not present and len(transaction.models()) >= self._limits.models:
+                raise StateConflict(f"There are {self._limits.models} models already. Raise the setting max_models.")
             transaction.put_baseline(stored)
+        self._warn(baseline)
         self._baselines.forget_current(model)
         self._baselines.get(model)
         self._telemetry.touch()
         return stored
+
+    def warn_of_privacy(self) -> None:
+        """Log what the settings keep from being compared, of every model's current version."""
+        with self._state.read() as reader:
+            models = reader.models()
+        for model in models:
+            self._warn(self._baselines.get(model))
+
+    def _warn(self, baseline: Baseline) -> None:
+        for notice in self._privacy.notices(baseline):
+            _LOGGER.warning("model %s: %s", baseline.model, notice)
 
     def baseline(self, model: str, model_version: str | None = None) -> StoredBaseline:
         """The registered document of a version, of the one registered last without ``model_version``."""

@@ -52,6 +52,9 @@ METRICS: tuple[Metric, ...] = (
     Metric("labels_total", _COUNTER, (*_VERSION, "outcome"), "Labels by what became of them."),
     Metric("events_late_total", _COUNTER, ("model",), "Predictions that came after their window was judged."),
     Metric("events_rejected_total", _COUNTER, ("model", "kind", "reason"), "Events that were refused."),
+    Metric(
+        "extra_features_total", _COUNTER, ("model", "outcome"), "Values of features that the baseline does not know."
+    ),
     Metric("windows_judged_total", _COUNTER, ("model", "stage"), "Judgements of windows."),
     Metric("detection_lag_seconds", _HISTOGRAM, ("model",), "Time from the last event's receipt to the judgement."),
     Metric("alerts_firing", _GAUGE, ("model", "kind"), "Alerts that fire."),

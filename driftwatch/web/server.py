@@ -10,24 +10,28 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from driftwatch.errors import SettingError
+from driftwatch.web.bounded_http import HeadLimits, bounded_http
 
 STOP_SECONDS = 10
 MOST_CONNECTIONS = 1_000
 
 
-def run_app(app: ASGIApp, listener: socket.socket, tls: ssl.SSLContext | None = None) -> None:
+def run_app(
+    app: ASGIApp, listener: socket.socket, tls: ssl.SSLContext | None = None, limits: HeadLimits | None = None
+) -> None:
     """Serve ``app`` on a bound socket until the process is asked to end (SIGINT, SIGTERM).
 
     Requests that are being answered then have ten seconds. One process: the stores belong to it alone.
     """
-    server_of(app, tls).run(sockets=[listener])
+    server_of(app, tls, limits).run(sockets=[listener])
 
 
-def server_of(app: ASGIApp, tls: ssl.SSLContext | None = None) -> uvicorn.Server:
-    """The server, not yet started. Bodies are bounded by the application, their number by the server."""
+def server_of(app: ASGIApp, tls: ssl.SSLContext | None = None, limits: HeadLimits | None = None) -> uvicorn.Server:
+    """The server, not yet started. Bodies are bounded by the application, heads and connections by the server."""
     return uvicorn.Server(
         uvicorn.Config(
             app,
+            http=bounded_http(limits or HeadLimits()),
             lifespan="on",
             ws="none",
             log_config=None,

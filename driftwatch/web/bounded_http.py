@@ -1,0 +1,141 @@
+"""uvicorn's HTTP protocol with a bound on the head of a request: its address and its headers.
+
+The parser has none: it keeps a header in memory for as long as the client goes on sending it, before any application
+sees the request. A head that is too large is answered with 431, one that never ends is given up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from driftwatch.web.problems import problem
+
+HEAD_SECONDS = 30.0
+"""How long a client may take to send a head."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeadLimits:
+    """What the head of a request may at most be."""
+
+    total_bytes: int = 32 * 1024
+    headers: int = 100
+
+
+def bounded_http(limits: HeadLimits) -> type[asyncio.Protocol]:
+    """The protocol, for uvicorn to make one a connection."""
+    return type("BoundedHttp", (_BoundedHttp,), {"limits": limits})
+
+
+class _BoundedHttp(HttpToolsProtocol):
+    limits: HeadLimits
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._in_head = False
+        self._began_in_this_read = False
+        self._unparsed_bytes = 0
+        self._head_bytes = 0
+        self._refused = False
+        self._patience: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._wait_for_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._have_head()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
+        self._began_in_this_read = False
+        super().data_received(data)
+        # Of a header that has not ended, the parser tells nothing.
+        if self._in_head and not self._began_in_this_read:
+            self._unparsed_bytes += len(data)
+            if self._unparsed_bytes > self.limits.total_bytes:
+                self._refuse()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._in_head = self._began_in_this_read = True
+        self._unparsed_bytes = self._head_bytes = 0
+        self._wait_for_head()
+
+    def on_url(self, url: bytes) -> None:
+        self._head_bytes += len(url)
+        if self._head_bytes <= self.limits.total_bytes:
+            super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._head_bytes += len(name) + len(value)
+        if len(self.headers) < self.limits.headers and self._head_bytes <= self.limits.total_bytes:
+            super().on_header(name, value)
+        else:
+            self._refuse()
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self._have_head()
+        if self._head_bytes > self.limits.total_bytes:
+            self._refuse()
+        if not self._refused:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        if not self._refused:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if not self._refused:
+            super().on_message_complete()
+
+    def _refuse(self) -> None:
+        if self._refused:
+            return
+        self._refused = True
+        if not self._answering() and not self.transport.is_closing():
+            self.transport.write(self._too_large())
+        self.transport.close()
+
+    def _too_large(self) -> bytes:
+        answer = problem(
+            HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "too-large",
+            f"The address and headers may hold at most {self.limits.total_bytes:,} bytes, "
+            f"in at most {self.limits.headers:,} headers.",
+            headers=((b"connection", b"close"),),
+        )
+        head = b"".join(b"%b: %b\r\n" % pair for pair in answer.header_pairs())
+        return b"HTTP/1.1 431 Request Header Fields Too Large\r\n%b\r\n%b" % (head, answer.body)
+
+    def _answering(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is not None and not cycle.response_complete
+
+    def _wait_for_head(self) -> None:
+        self._have_head()
+        self._patience = self.loop.call_later(HEAD_SECONDS, self._give_up)
+
+    def _have_head(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
+    def _give_up(self) -> None:
+        self._patience = None
+        if self._answering():
+            # A request that was sent ahead: its end is not read before the one in front is answered.
+            self._wait_for_head()
+        elif not self.transport.is_closing():
+            self.transport.close()
+
+
+__all__ = ["HEAD_SECONDS", "HeadLimits", "bounded_http"]
