@@ -117,6 +117,8 @@ def build_service(settings: Settings) -> Service:
             folder.spool_path,
             horizon_seconds=settings.duplicate_horizon.total_seconds(),
             max_rows=settings.spool_rows,
+            max_bytes=settings.spool_bytes,
+            reserve_bytes=settings.disk_reserve_bytes,
         )
         state = SqlState.open(folder.state_url, label_horizon=settings.label_horizon)
         return assemble(settings, spool=spool, log=ParquetLog(folder.log_path), state=state, folder=folder)

@@ -63,6 +63,21 @@ class SpoolReceipt:
     duplicates: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpoolRoom:
+    """How much a spool holds and may hold. ``disk_free_bytes`` is None where there is no disk.
+
+    ``trouble`` says why it takes nothing at the moment, for people; None while it does.
+    """
+
+    rows: int
+    most_rows: int
+    size_bytes: int
+    most_bytes: int
+    disk_free_bytes: int | None
+    trouble: str | None
+
+
 class Spool(Protocol):
     """Batches on disk, in the order of their acknowledgement, until the pipeline has done with them.
 
@@ -79,6 +94,8 @@ class Spool(Protocol):
         StoreFull
             From the call or the future: the bound on waiting batches or on the spool's size is reached, or
             the disk is full. Nothing of the batch is kept.
+        InputError
+            The batch alone has more rows than the spool may hold: it never will have room.
         """
         ...
 
@@ -100,6 +117,14 @@ class Spool(Protocol):
 
     def last_sequence(self) -> int:
         """The highest sequence ever given; 0 at first. Never given again, also after a removal and a restart."""
+        ...
+
+    def room(self) -> SpoolRoom:
+        """How much it holds and may hold, and whether it takes anything. Asks no disk for long.
+
+        Once it had no room it is in trouble until it has a tenth of its bound free, or, where the disk was at fault,
+        until the disk takes something again; nobody needs to append for that to be found out.
+        """
         ...
 
     def wait(self, after: int, timeout_seconds: float) -> bool:
@@ -333,6 +358,10 @@ class StateReader(Protocol):
         """The files that count, by first sequence."""
         ...
 
+    def log_size(self) -> tuple[int, int]:
+        """How many files count, and how many bytes they have."""
+        ...
+
     def outstanding_count(self, model: str) -> int:
         """Predictions that wait for their label."""
         ...
@@ -487,6 +516,7 @@ __all__ = [
     "Spool",
     "SpoolEntry",
     "SpoolReceipt",
+    "SpoolRoom",
     "State",
     "StateReader",
     "StateTransaction",

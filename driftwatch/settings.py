@@ -191,6 +191,10 @@ class Settings(BaseSettings):
     )
     max_series: int = Field(50_000, ge=1_000, description="Most series on the metrics page.")
     spool_rows: int = Field(5_000_000, ge=1_000, description="Most acknowledged rows that wait in the spool.")
+    spool_bytes: int = Field(8 * 2**30, ge=2**20, description="Most bytes of events that wait in the spool.")
+    disk_reserve_bytes: int = Field(
+        64 * 2**20, ge=0, description="No events are taken where the disk has less free: room to empty the spool."
+    )
     file_rows: int = Field(100_000, ge=1, description="Rows that wait in the spool when the log gets its next files.")
     file_age: Duration = Field(
         parse_duration("30s"), description="How long rows wait in the spool before the log gets them, however few."

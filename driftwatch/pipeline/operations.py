@@ -28,7 +28,7 @@ from driftwatch.pipeline.judge import stream_time
 from driftwatch.pipeline.privacy import Privacy
 from driftwatch.pipeline.run import Pipeline, Runner
 from driftwatch.pipeline.telemetry import Telemetry
-from driftwatch.ports import Clock, Log, OutboxState, Spool, State, StateReader, StoredBaseline
+from driftwatch.ports import Clock, Log, OutboxState, Spool, SpoolRoom, State, StateReader, StoredBaseline
 
 _LOGGER = logging.getLogger(__name__)
 _RECENT = 200
@@ -70,6 +70,9 @@ class MetricsFacts:
     versions: tuple[VersionFacts, ...]
     firing: tuple[Alert, ...]
     outbox_pending: int
+    room: SpoolRoom
+    log_files: int
+    log_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -290,8 +293,8 @@ class Operations:
 
     def readiness(self) -> tuple[bool, str]:
         """Whether the service does its work at the moment, and what keeps it from it."""
-        trouble = self._runner.trouble()
-        return trouble is None, trouble or "ready"
+        found = [one for one in (self._spool.room().trouble, self._runner.trouble()) if one]
+        return not found, "; ".join(dict.fromkeys(found)) or "ready"
 
     def metrics_facts(self) -> MetricsFacts:
         """What the gauges show, from one moment."""
@@ -301,7 +304,16 @@ class Operations:
             versions = tuple(self._facts(reader, one.model, version) for one in models for version in one.versions)
             firing = tuple(reader.alerts(state=AlertState.FIRING))
             pending = len(reader.outbox(state=OutboxState.PENDING))
-        return MetricsFacts(models=models, versions=versions, firing=firing, outbox_pending=pending)
+            log_files, log_bytes = reader.log_size()
+        return MetricsFacts(
+            models=models,
+            versions=versions,
+            firing=firing,
+            outbox_pending=pending,
+            room=self._spool.room(),
+            log_files=log_files,
+            log_bytes=log_bytes,
+        )
 
     def _summary(self, reader: StateReader, model: str, pending_rows: int) -> ModelSummary:
         versions = tuple(one.model_version for one in reader.baselines(model))

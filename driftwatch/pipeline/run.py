@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -87,8 +88,12 @@ class Pipeline:
                 self._judge.look_again()
                 raise
             tally.publish(self._telemetry)
-            self._record_in_steps()
         return sum(len(one.batch) for one in entries)
+
+    def record_due(self) -> None:
+        """Move what went through the stages to the log, where enough of it waits or waited long enough."""
+        with self._one_at_a_time:
+            self._record_in_steps()
 
     def _taken(self, tally: Tally) -> list[SpoolEntry]:
         with self._state.transaction() as transaction:
@@ -142,7 +147,10 @@ class Pipeline:
 
 
 class Runner:
-    """Two threads: one steps the pipeline, one delivers. Trouble is logged, shown, and tried again."""
+    """Two threads: one steps the pipeline, one delivers. Trouble is logged, shown, and tried again.
+
+    Where the log cannot be written, windows are judged all the same: the spool holds what the log has not.
+    """
 
     def __init__(self, pipeline: Pipeline, deliverer: Deliverer, pace: Pace) -> None:
         self._pipeline = pipeline
@@ -150,6 +158,7 @@ class Runner:
         self._pace = pace
         self._stop = threading.Event()
         self._trouble: dict[str, str] = {}
+        self._not_before: dict[str, float] = {}
         self._threads = [
             threading.Thread(target=self._run_pipeline, name="driftwatch-pipeline", daemon=True),
             threading.Thread(target=self._run_deliverer, name="driftwatch-deliver", daemon=True),
@@ -173,25 +182,32 @@ class Runner:
 
     def _run_pipeline(self) -> None:
         while not self._stop.is_set():
-            if self._guarded("pipeline", self._pipeline.step) == 0:
-                self._guarded("spool", self._pipeline.wait_for_work)
+            taken = self._guarded("pipeline", self._pipeline.step)
+            if time.monotonic() >= self._not_before.get("log", 0.0):
+                self._guarded("log", self._pipeline.record_due)
+            if taken is None or (taken == 0 and self._guarded("spool", self._pipeline.wait_for_work) is None):
+                self._stop.wait(self._pace.trouble_seconds)
 
     def _run_deliverer(self) -> None:
         while not self._stop.is_set():
-            if not self._guarded("delivery", self._deliverer.deliver_due):
-                self._stop.wait(self._pace.idle_seconds / 4)
+            delivered = self._guarded("delivery", self._deliverer.deliver_due)
+            if not delivered:
+                self._stop.wait(self._pace.trouble_seconds if delivered is None else self._pace.idle_seconds / 4)
 
-    def _guarded(self, name: str, act: Callable[[], int | bool]) -> int | None:
+    def _guarded(self, name: str, act: Callable[[], int | bool | None]) -> int | None:
+        """Do it, and remember what was in the way; answers None then, and where there is nothing to answer."""
         try:
             done = act()
         except StoreError as error:
-            _LOGGER.error("%s: %s", name, error)
+            if self._trouble.get(name) != str(error):
+                _LOGGER.error("%s: %s", name, error)
             self._trouble[name] = str(error)
         except Exception as error:
             _LOGGER.exception("%s stopped at something unforeseen; trying again", name)
             self._trouble[name] = f"{type(error).__name__} in the {name}; see the log"
         else:
-            self._trouble.pop(name, None)
+            if self._trouble.pop(name, None) is not None:
+                _LOGGER.info("%s goes on", name)
             return done
-        self._stop.wait(self._pace.trouble_seconds)
+        self._not_before[name] = time.monotonic() + self._pace.trouble_seconds
         return None

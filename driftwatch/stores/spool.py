@@ -22,16 +22,19 @@ from driftwatch.core.events import Batch
 from driftwatch.core.windows import from_microseconds, to_microseconds
 from driftwatch.crash_points import reached
 from driftwatch.errors import StoreError, StoreFull
-from driftwatch.ports import SpoolEntry, SpoolReceipt
+from driftwatch.ports import SpoolEntry, SpoolReceipt, SpoolRoom
 from driftwatch.stores.disk import disk_failure
 from driftwatch.stores.id_hash import IdHash
 from driftwatch.stores.id_index import IdIndex
 from driftwatch.stores.spool_file import connected, contents, prepared, remove_entries
 from driftwatch.stores.spool_groups import Waiting, grouped, hashed, without_duplicates
+from driftwatch.stores.spool_room import Room
 from driftwatch.wire.arrow import decode, encode
 
 _COMMIT_ROWS = 20_000
 """A commit takes no further batch beyond this many rows, so that nobody waits long behind it."""
+_TRY_AGAIN_SECONDS = 1.0
+"""How long after the disk failed it is tried again, where nobody appends."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -55,10 +58,12 @@ class SqliteSpool:
         The database file; made where it is missing. Files of ids come to lie beside it in ``PATH.ids``.
     horizon_seconds
         How long a prediction id is known.
-    max_rows
-        The most rows that may wait for the pipeline; beyond it `append` raises `StoreFull`.
-    max_pending_batches
-        The most batches that may wait for their commit.
+    max_rows, max_bytes
+        The most that may wait for the pipeline; beyond it `append` raises `StoreFull`.
+    max_pending_batches, max_pending_rows
+        The most that may wait in memory for its commit.
+    reserve_bytes
+        Nothing is taken where the disk has less free than this, so that the pipeline has room to empty the spool.
 
     Raises
     ------
@@ -72,10 +77,14 @@ class SqliteSpool:
         *,
         horizon_seconds: float = 7 * 86_400.0,
         max_rows: int = 5_000_000,
+        max_bytes: int = 2**63 - 1,
         max_pending_batches: int = 10_000,
+        max_pending_rows: int = 1_000_000,
+        reserve_bytes: int = 0,
     ) -> None:
-        self._max_rows = max_rows
         self._max_pending_batches = max_pending_batches
+        self._max_pending_rows = max_pending_rows
+        self._room = Room(Path(path).parent, most_rows=max_rows, most_bytes=max_bytes, reserve_bytes=reserve_bytes)
         self._wake = threading.Condition()
         self._queue: deque[Waiting | _Removal] = deque()
         self._queued_rows = 0
@@ -89,7 +98,7 @@ class SqliteSpool:
                 key = prepared(self._writer, self._reader, Path(path))
                 folder = Path(path).with_name(f"{Path(path).name}.ids")
                 self._ids = IdIndex(self._writer, folder, round(horizon_seconds * 1_000_000))
-                first, self._pending_rows, self._last = contents(self._writer)
+                first, self._room.rows, self._room.size_bytes, self._last = contents(self._writer)
             except (OSError, sqlite3.Error) as error:
                 raise disk_failure(error, f"The spool {path} cannot be opened") from error
             undo.pop_all()
@@ -104,7 +113,9 @@ class SqliteSpool:
         Raises
         ------
         StoreFull
-            From the call where a bound is reached, from the future where the disk is full.
+            From the call where a bound is reached, from the future where the disk is full or near to it.
+        InputError
+            The batch has more rows than may wait at all.
         StoreError
             The spool is closed; from the future: the disk fails, or the batch holds text that is no Unicode.
         """
@@ -113,14 +124,11 @@ class SqliteSpool:
         with self._wake:
             if self._closing:
                 raise StoreError("The spool is closed. Open it again to append.")
-            held = self._pending_rows + self._queued_rows
-            if held + len(batch) > self._max_rows:
-                raise StoreFull(
-                    f"The spool holds {held:,} of at most {self._max_rows:,} rows. "
-                    "Try again when the pipeline has caught up."
-                )
+            self._room.check(len(batch), self._queued_rows)
             if self._queued_batches >= self._max_pending_batches:
                 raise StoreFull(f"{self._queued_batches:,} batches wait for the disk, as many as may. Try again soon.")
+            if self._queued_rows and self._queued_rows + len(batch) > self._max_pending_rows:
+                raise StoreFull(f"{self._queued_rows:,} rows wait for the disk, as many as may. Try again soon.")
             self._queue.append(waiting)
             self._queued_rows += len(batch)
             self._queued_batches += 1
@@ -170,7 +178,22 @@ class SqliteSpool:
 
     def pending_rows(self) -> int:
         """See `driftwatch.ports.Spool.pending_rows`. Costs nothing."""
-        return self._pending_rows
+        return self._room.rows
+
+    def room(self) -> SpoolRoom:
+        """See `driftwatch.ports.Spool.room`.
+
+        Raises
+        ------
+        StoreError
+            The disk cannot be asked.
+        """
+        try:
+            free = self._room.disk_free()
+        except OSError as error:
+            raise disk_failure(error, "The spool's disk cannot be asked") from error
+        with self._wake:
+            return self._room.seen(free)
 
     def rows_after(self, sequence: int) -> int:
         """See `driftwatch.ports.Spool.rows_after`.
@@ -223,7 +246,10 @@ class SqliteSpool:
                 raise disk_failure(error, "The spool cannot be read") from error
 
     def _write_until_closed(self) -> None:
-        while taken := self._taken():
+        while (taken := self._taken()) != []:
+            if taken is None:
+                self._try_disk()
+                continue
             appended = [one for one in taken if isinstance(one, Waiting)]
             # A batch whose caller stopped waiting before its commit began is not written.
             wanted = [one for one in appended if one.future.set_running_or_notify_cancel()]
@@ -232,13 +258,17 @@ class SqliteSpool:
                 self._queued_rows -= sum(len(one.batch) for one in appended)
                 self._wake.notify_all()
 
-    def _taken(self) -> list[Waiting | _Removal]:
-        """Everything that waits, up to a commit's bound; nothing when the spool is closed and empty."""
+    def _taken(self) -> list[Waiting | _Removal] | None:
+        """Everything that waits, up to a commit's bound; nothing when the spool is closed and empty.
+
+        None when the disk failed before and it is time to try it again.
+        """
         taken: list[Waiting | _Removal] = []
         rows = 0
         with self._wake:
             while not self._queue and not self._closing:
-                self._wake.wait()
+                if not self._wake.wait(_TRY_AGAIN_SECONDS if self._room.disk_failed else None):
+                    return None
             while self._queue and rows < _COMMIT_ROWS:
                 one = self._queue.popleft()
                 if isinstance(one, Waiting):
@@ -252,13 +282,15 @@ class SqliteSpool:
         try:
             reached("spool.begun")
             receipts = self._write(wanted, max((one.sequence for one in removals), default=0))
-        except (OSError, sqlite3.Error) as error:
-            _fail(disk_failure(error, "The spool cannot be written"), [one.future for one in wanted])
+        except (OSError, sqlite3.Error, StoreFull) as error:
+            problem = error if isinstance(error, StoreFull) else disk_failure(error, "The spool cannot be written")
+            self._room.failed(problem)
+            _fail(problem, [one.future for one in wanted])
             if wanted:
                 # Where the disk is full, removing may still work, and makes room.
                 self._commit((), removals)
             else:
-                _fail(disk_failure(error, "The spool cannot be written"), [one.done for one in removals])
+                _fail(problem, [one.done for one in removals])
         except Exception as error:  # noqa: BLE001 - whoever waits must hear of it, and the thread must live on
             if len(wanted) + len(removals) > 1:
                 # One batch that cannot be written must not take its neighbours with it.
@@ -286,8 +318,12 @@ class SqliteSpool:
         left, duplicates = without_duplicates(wanted, fresh)
         groups = [(group, encode(group.batch)) for group in grouped(left, received)]
         sequences: list[int | None] = [None] * len(wanted)
+        removed, removed_bytes = 0, 0
+        if wanted:
+            self._room.check_disk()
         with self._transaction() as connection:
-            removed = remove_entries(connection, remove_through) if remove_through > self._removed_through else 0
+            if remove_through > self._removed_through:
+                removed, removed_bytes = remove_entries(connection, remove_through)
             for group, body in groups:
                 sequence = connection.execute(
                     "INSERT INTO entry (received_time, rows, body) VALUES (?, ?, ?)",
@@ -303,12 +339,28 @@ class SqliteSpool:
         with self._wake:
             self._removed_through = max(self._removed_through, min(remove_through, self._last))
             self._last = max((one for one in sequences if one is not None), default=self._last)
-            self._pending_rows += sum(map(len, left)) - removed
+            self._room.rows += sum(map(len, left)) - removed
+            self._room.size_bytes += sum(len(body) for _, body in groups) - removed_bytes
+            if groups:
+                self._room.wrote()
             self._wake.notify_all()
         return [
             SpoolReceipt(sequence=sequence, accepted=len(batch), duplicates=gone)
             for sequence, batch, gone in zip(sequences, left, duplicates, strict=True)
         ]
+
+    def _try_disk(self) -> None:
+        """After a failure, find out whether the disk takes something again: nobody may append before it says so."""
+        try:
+            self._room.try_disk()
+            with self._transaction() as connection:
+                connection.execute("UPDATE secret SET id_key = id_key")
+        except StoreFull as problem:
+            self._room.failed(problem)
+        except (OSError, sqlite3.Error) as error:
+            self._room.failed(disk_failure(error, "The spool cannot be written"))
+        else:
+            self._room.wrote()
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

@@ -27,11 +27,12 @@ _PAGE_BYTES = 16_384
 _CHECKPOINT_PAGES = 1_000
 
 
-def remove_entries(connection: sqlite3.Connection, through: int) -> int:
-    """Inside a transaction: delete entries up to and with a sequence; answers how many rows they held."""
-    (rows,) = connection.execute("SELECT coalesce(sum(rows), 0) FROM entry WHERE sequence <= ?", (through,)).fetchone()
+def remove_entries(connection: sqlite3.Connection, through: int) -> tuple[int, int]:
+    """Inside a transaction: delete entries up to and with a sequence; answers how many rows and bytes they held."""
+    question = "SELECT coalesce(sum(rows), 0), coalesce(sum(length(body)), 0) FROM entry WHERE sequence <= ?"
+    rows, size_bytes = connection.execute(question, (through,)).fetchone()
     connection.execute("DELETE FROM entry WHERE sequence <= ?", (through,))
-    return int(rows)
+    return int(rows), int(size_bytes)
 
 
 def prepared(writer: sqlite3.Connection, reader: sqlite3.Connection, path: Path) -> bytes:
@@ -61,11 +62,12 @@ def prepared(writer: sqlite3.Connection, reader: sqlite3.Connection, path: Path)
     return bytes(key)
 
 
-def contents(connection: sqlite3.Connection) -> tuple[int | None, int, int]:
-    """The first sequence that is there, the rows, and the last sequence ever given."""
-    first, rows = connection.execute("SELECT min(sequence), coalesce(sum(rows), 0) FROM entry").fetchone()
+def contents(connection: sqlite3.Connection) -> tuple[int | None, int, int, int]:
+    """The first sequence that is there, the rows, the bytes of all entries, and the last sequence ever given."""
+    question = "SELECT min(sequence), coalesce(sum(rows), 0), coalesce(sum(length(body)), 0) FROM entry"
+    first, rows, size_bytes = connection.execute(question).fetchone()
     given = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'entry'").fetchone()
-    return first, int(rows), int(given[0]) if given else 0
+    return first, int(rows), int(size_bytes), int(given[0]) if given else 0
 
 
 def connected(path: Path) -> sqlite3.Connection:

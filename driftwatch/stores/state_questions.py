@@ -155,6 +155,13 @@ class SqlStateReader:
         query = query.order_by(table.c.first_sequence, table.c.path)
         return [rows.log_file_of(row) for row in self._connection.execute(query)]
 
+    def log_size(self) -> tuple[int, int]:
+        """How many files count, and how many bytes they have."""
+        table = tables.log_file
+        query = select(func.count(), func.coalesce(func.sum(table.c.size_bytes), 0)).select_from(table)
+        files, size_bytes = self._connection.execute(query).one()
+        return int(files), int(size_bytes)
+
     def outstanding_count(self, model: str) -> int:
         """Predictions that wait for their label."""
         table = tables.join_count

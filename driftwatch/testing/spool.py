@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from driftwatch.core.events import Batch, PredictionBatch
-from driftwatch.errors import StoreError, StoreFull
-from driftwatch.ports import SpoolEntry, SpoolReceipt
+from driftwatch.errors import InputError, StoreError, StoreFull
+from driftwatch.ports import SpoolEntry, SpoolReceipt, SpoolRoom
 
 
 class MemorySpool:
@@ -34,6 +34,7 @@ class MemorySpool:
         self._known: dict[tuple[str, str], datetime] = {}
         self._last = 0
         self._closed = False
+        self._trouble: str | None = None
 
     def append(self, batch: Batch, received_time: datetime) -> Future[SpoolReceipt]:
         """See `driftwatch.ports.Spool.append`.
@@ -42,6 +43,8 @@ class MemorySpool:
         ------
         StoreFull
             ``max_rows`` is reached.
+        InputError
+            The batch has more rows than that.
         StoreError
             The spool is closed.
         """
@@ -49,11 +52,14 @@ class MemorySpool:
         with self._changed:
             self._check_open()
             held = self.pending_rows()
+            if len(batch) > self._max_rows:
+                raise InputError(f"{len(batch):,} rows at once are more than the spool may hold.")
             if held + len(batch) > self._max_rows:
-                raise StoreFull(
+                self._trouble = (
                     f"The spool holds {held:,} of at most {self._max_rows:,} rows. "
                     "Try again when the pipeline has caught up."
                 )
+                raise StoreFull(self._trouble)
             duplicates: tuple[int, ...] = ()
             if isinstance(batch, PredictionBatch):
                 duplicates = self._remember(batch, received_time)
@@ -100,6 +106,20 @@ class MemorySpool:
     def last_sequence(self) -> int:
         """See `driftwatch.ports.Spool.last_sequence`."""
         return self._last
+
+    def room(self) -> SpoolRoom:
+        """See `driftwatch.ports.Spool.room`. Entries in memory have no size."""
+        held = self.pending_rows()
+        if held <= 0.9 * self._max_rows:
+            self._trouble = None
+        return SpoolRoom(
+            rows=held,
+            most_rows=self._max_rows,
+            size_bytes=0,
+            most_bytes=0,
+            disk_free_bytes=None,
+            trouble=self._trouble,
+        )
 
     def wait(self, after: int, timeout_seconds: float) -> bool:
         """See `driftwatch.ports.Spool.wait`."""

@@ -122,6 +122,11 @@ class MemoryStateReader:
         ]
         return sorted(found, key=lambda one: (one.first_sequence, one.path))
 
+    def log_size(self) -> tuple[int, int]:
+        """How many files count, and how many bytes they have."""
+        files = self.log_files()
+        return len(files), sum(one.size_bytes for one in files)
+
     def outstanding_count(self, model: str) -> int:
         """Predictions that wait for their label."""
         return sum(name == model and known.label is None for (name, _), known in self._contents.predictions.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ AT_ONCE = 2
 """Exports that run at the same time; more are asked to come again."""
 
 _PIECE_BYTES = 2**18
+_LOGGER = logging.getLogger(__name__)
 
 
 def events_router(operations: Operations, scratch: Path) -> APIRouter:
@@ -61,6 +63,10 @@ def events_router(operations: Operations, scratch: Path) -> APIRouter:
             except BaseException:
                 file.close()
                 raise
+        except OSError as error:
+            _LOGGER.error("an export: %s", error)
+            detail = "The disk has no room for the export. Free some space, or ask for fewer days."
+            raise ProblemError(problem(HTTPStatus.SERVICE_UNAVAILABLE, "no-room", detail)) from error
         finally:
             places.release()
         headers = {"content-length": str(size), "content-disposition": f'attachment; filename="{model}.parquet"'}

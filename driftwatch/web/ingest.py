@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import msgspec
 
-from driftwatch.errors import DriftwatchError, EventError
+from driftwatch.errors import DriftwatchError, EventError, StoreError, StoreFull
 from driftwatch.pipeline.ingest import Ingest, Submission
 from driftwatch.pipeline.telemetry import Telemetry
 from driftwatch.ports import SpoolReceipt
@@ -79,6 +79,9 @@ class IngestRoutes:
             detail = f"{found.problem} {found.remedy}" if found.remedy else found.problem
             return problem(HTTPStatus.BAD_REQUEST, "unreadable-body", detail, field=found.field)
         except DriftwatchError as refused:
+            if isinstance(refused, StoreError):
+                reason = "no_room" if isinstance(refused, StoreFull) else "store_trouble"
+                self._telemetry.count("requests_refused_total", kind=kind.value, reason=reason)
             return problem_of(refused)
         return _answer(single, submission, receipts)
 

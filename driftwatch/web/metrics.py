@@ -99,6 +99,12 @@ class ServiceCollector(Collector):
         always = [
             Series("outbox_pending", (), facts.outbox_pending),
             Series("spool_pending_rows", (), facts.models[0].pending_rows if facts.models else 0),
+            Series("spool_rows", (), facts.room.rows),
+            Series("spool_rows_limit", (), facts.room.most_rows),
+            Series("spool_full", (), float(facts.room.trouble is not None)),
+            *(Series("disk_free_bytes", (), one) for one in (facts.room.disk_free_bytes,) if one is not None),
+            Series("log_files", (), facts.log_files),
+            Series("log_bytes", (), facts.log_bytes),
             Series("ready", (), float(ready)),
             Series("build_info", (__version__,), 1),
         ]

@@ -55,6 +55,9 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         "extra_features_total", _COUNTER, ("model", "outcome"), "Values of features that the baseline does not know."
     ),
+    Metric(
+        "requests_refused_total", _COUNTER, ("kind", "reason"), "Requests with events that were asked to come again."
+    ),
     Metric("windows_judged_total", _COUNTER, ("model", "stage"), "Judgements of windows."),
     Metric("detection_lag_seconds", _HISTOGRAM, ("model",), "Time from the last event's receipt to the judgement."),
     Metric("alerts_firing", _GAUGE, ("model", "kind"), "Alerts that fire."),
@@ -64,6 +67,12 @@ METRICS: tuple[Metric, ...] = (
     Metric("notifications_total", _COUNTER, ("sink", "outcome"), "Attempts to tell a sink."),
     Metric("outbox_pending", _GAUGE, (), "Notifications that wait to be delivered."),
     Metric("spool_pending_rows", _GAUGE, (), "Rows that are acknowledged and not yet counted in their window."),
+    Metric("spool_rows", _GAUGE, (), "Rows that are acknowledged and not yet in the log."),
+    Metric("spool_rows_limit", _GAUGE, (), "Rows at which no more are taken: the setting spool_rows."),
+    Metric("spool_full", _GAUGE, (), "1 while events are refused: the spool or its disk is full or fails; else 0."),
+    Metric("disk_free_bytes", _GAUGE, (), "What the disk of the data folder has left."),
+    Metric("log_files", _GAUGE, (), "Files of the log that count."),
+    Metric("log_bytes", _GAUGE, (), "Bytes of the log's files that count."),
     Metric("outstanding_predictions", _GAUGE, ("model",), "Predictions that wait for their label."),
     Metric("waiting_labels", _GAUGE, ("model",), "Labels that wait for their prediction."),
     Metric("watermark_timestamp_seconds", _GAUGE, ("model",), "How far the stream has come, event time."),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from driftwatch.core.events import Batch
-from driftwatch.errors import StoreError, StoreFull
+from driftwatch.errors import InputError, StoreError, StoreFull
 from driftwatch.ports import Spool, SpoolReceipt
 from driftwatch.stores.spool import SqliteSpool
 from driftwatch.testing import MemorySpool, as_rows, label_batch, prediction_batch
@@ -296,3 +296,23 @@ def test_many_threads_lose_and_repeat_nothing(spool: Spool) -> None:
         thread.join()
     stored = [one for entry in spool.read(0, 10_000) for one in entry.batch.prediction_ids]
     assert sorted(stored) == sorted(ids)
+
+
+def test_a_spool_that_was_full_is_in_trouble_until_a_tenth_is_free(opened: Opener) -> None:
+    spool = opened(max_rows=20)
+    first = add(spool, prediction_batch(["a", "b"])).sequence
+    add(spool, prediction_batch([f"{row}" for row in range(18)]))
+    room = spool.room()
+    assert (room.rows, room.most_rows, room.trouble) == (20, 20, None)
+    with pytest.raises(StoreFull):
+        add(spool, prediction_batch(["c"]))
+    assert "20 of at most 20 rows" in (spool.room().trouble or "")
+    spool.remove_through(first or 0)
+    assert (spool.room().rows, spool.room().trouble) == (18, None)
+
+
+def test_a_batch_that_never_fits_is_no_matter_of_time(opened: Opener) -> None:
+    spool = opened(max_rows=3)
+    with pytest.raises(InputError, match="4 rows at once"):
+        spool.append(prediction_batch(["a", "b", "c", "d"]), NOW)
+    assert spool.room().trouble is None

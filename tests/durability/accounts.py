@@ -56,6 +56,13 @@ def counters(serving: Serving) -> dict[str, int]:
     return dict(found)
 
 
+def gauge(serving: Serving, name: str) -> float:
+    """A gauge of the page that has no labels."""
+    with urlopen(f"{serving.url}/metrics", timeout=10) as answer:
+        page = answer.read().decode()
+    return float(re.search(rf"^driftwatch_{name} (\S+)$", page, re.MULTILINE)[1])
+
+
 def ids_in(data: Path, kind: str, files: list[LogFile]) -> Counter[str]:
     """How often each id stands in the files that count."""
     found: Counter[str] = Counter()

@@ -36,6 +36,7 @@ from driftwatch.core.records import (
 )
 from driftwatch.pipeline.operations import MetricsFacts, ModelSummary, VersionFacts
 from driftwatch.pipeline.telemetry import Telemetry
+from driftwatch.ports import SpoolRoom
 from driftwatch.web.metrics import ServiceCollector, render_with
 from driftwatch.web.metrics_table import METRICS, PREFIX, MetricKind
 
@@ -79,11 +80,18 @@ def version(*findings: Finding, model: str = "flights", name: str = "1") -> Vers
     return VersionFacts(model=model, model_version=name, inputs=one, quality=one, reference=reference)
 
 
+ROOM = SpoolRoom(
+    rows=9, most_rows=1_000, size_bytes=500, most_bytes=10_000, disk_free_bytes=2_048, trouble="The spool is full."
+)
+
+
 def facts(
     *versions: VersionFacts, firing: tuple[Alert, ...] = (), retrain: RetrainEpisode | None = None
 ) -> MetricsFacts:
     models = tuple(summary(name, retrain) for name in dict.fromkeys(one.model for one in versions))
-    return MetricsFacts(models=models, versions=versions, firing=firing, outbox_pending=4)
+    return MetricsFacts(
+        models=models, versions=versions, firing=firing, outbox_pending=4, room=ROOM, log_files=3, log_bytes=4_096
+    )
 
 
 def rendered(given: MetricsFacts, telemetry: Telemetry | None = None, max_series: int = 10_000) -> str:
@@ -181,6 +189,8 @@ def test_the_service_says_what_it_is_and_how_it_is() -> None:
     page = rendered(facts(version()))
     assert value(page, "build_info", version=driftwatch.__version__) == 1
     assert (value(page, "ready"), value(page, "outbox_pending"), value(page, "spool_pending_rows")) == (1, 4, 7)
+    assert (value(page, "spool_rows"), value(page, "spool_rows_limit"), value(page, "spool_full")) == (9, 1_000, 1)
+    assert (value(page, "log_files"), value(page, "log_bytes"), value(page, "disk_free_bytes")) == (3, 4_096, 2_048)
 
 
 def test_the_number_of_series_is_bounded_and_what_is_left_off_is_said() -> None:
