@@ -198,7 +198,7 @@ def test_the_number_of_series_is_bounded_and_what_is_left_off_is_said() -> None:
     page = rendered(facts(version(*many)), max_series=500)
     whole = rendered(facts(version(*many)))
     gauges = [key for key in samples(page) if not key[0].startswith("process_")]
-    assert len(gauges) <= 500 + 5
+    assert len(gauges) <= 500 + 11
     omitted = value(page, "series_omitted")
     assert omitted == len(samples(whole)) - len(samples(page))
     assert value(whole, "series_omitted") == 0
