@@ -31,8 +31,8 @@ def readiness(serving: Serving) -> tuple[int, str]:
             return answer.status, answer.read().decode()
     except HTTPError as refused:
         with refused:
-            assert refused.headers["retry-after"]
-            return refused.code, json.load(refused)["detail"]
+            detail = json.load(refused)["detail"]
+            return refused.code, f"{detail} Retry-After: {refused.headers['retry-after']}"
 
 
 def registered(serving: Serving) -> Serving:
@@ -70,6 +70,7 @@ def test_a_full_disk_refuses_until_there_is_room_and_loses_nothing(
         until(lambda: ledger.refused >= 5, what="refusals")
         until(lambda: readiness(serving)[0] == 503, what="not being ready")
         assert "free some space" in readiness(serving)[1].lower()
+        assert readiness(serving)[1].endswith("Retry-After: 5")
         until(lambda: gauge(serving, "spool_full") == 1, 30, "a metric")
         assert gauge(serving, "ready") == 0
         assert gauge(serving, "disk_free_bytes") < max(reserve, MB)
