@@ -171,11 +171,14 @@ def scattered(rows: np.ndarray) -> list[int]:
 
 
 def _timed(what: str, steps: Sequence[int], act: Callable[[int], float], batch: int) -> None:
+    worked = time.process_time()
     seconds = [act(at) for at in steps]
+    worked = time.process_time() - worked
     last = seconds[-max(1, len(seconds) // 10) :]
     print(
         f"  {what:20} {batch * len(seconds) / sum(seconds):>9,.0f} a second, the last tenth "
-        f"{batch * len(last) / sum(last):>9,.0f}, the slowest batch {max(seconds):.2f} s",
+        f"{batch * len(last) / sum(last):>9,.0f}, the slowest batch {max(seconds):.2f} s, "
+        f"{worked / batch / len(seconds) * 1e6:.1f} µs of a processor each",
         flush=True,
     )
 

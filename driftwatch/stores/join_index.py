@@ -23,10 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, delete, insert, select
 
+from driftwatch.crash_points import reached
 from driftwatch.errors import StoreError
 from driftwatch.stores import state_tables as tables
 from driftwatch.stores.id_hash import Hashes
-from driftwatch.stores.join_rows import GONE, WAITING, Rows, Run, merged, written
+from driftwatch.stores.join_rows import GONE, WAITING, Rows, Run, chosen, merged, written
 
 _IN_MEMORY_BYTES = 16 << 20
 """Rows that gather in memory before they become a file."""
@@ -125,6 +126,8 @@ class JoinIndex:
         """After the commit: take over what the transaction wrote."""
         self._shelves = {shelf: tuple(runs) for shelf, runs in change.shelves.items() if runs}
         self._number = change.number
+        if change.settled is not None:
+            reached("join.file_counted")
         for path in change.retired:
             # What cannot be removed now is removed at the next opening.
             with suppress(OSError):
@@ -219,6 +222,7 @@ class JoinChange:
                 "rows": run.to_bytes(),
             },
         )
+        reached("join.rows_written")
         _append(self.shelves.setdefault(shelf, []), run, self._busy)
 
     def search(self, hashes: Hashes, *, waiting: bool, after: int) -> list[Hits]:
@@ -245,13 +249,15 @@ class JoinChange:
                 known, positions = run.find(hashes[left])
                 if len(known):
                     rows = run.take(positions)
-                    live = rows["state"] != GONE if waiting else np.ones(len(rows), dtype=np.bool_)
-                    hits.append(Hits(shelf, left[known[live]], rows[live]))
-                    gone.append(left[known[~live]])
+                    asked = left[known]
                     left = np.delete(left, known)
+                    if waiting and not (live := rows["state"] != GONE).all():
+                        gone.append(asked[~live])
+                        asked, rows = asked[live], chosen(rows, live)
+                    hits.append(Hits(shelf, asked, rows))
                 if run.size_bytes >= _LET_GO_BYTES:
                     run.let_go()
-            if waiting and gone:
+            if gone:
                 # An older row of the same shelf does not count, one of another shelf does.
                 left = np.sort(np.concatenate([left, *gone]))
         return hits

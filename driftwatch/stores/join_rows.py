@@ -11,15 +11,17 @@ what lies on the disk.
 from __future__ import annotations
 
 import mmap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from driftwatch.crash_points import reached
 from driftwatch.stores.disk import appearing_whole
 from driftwatch.stores.id_hash import Hashes
 
@@ -60,6 +62,22 @@ def row_type(width: int) -> np.dtype[np.void]:
             ("values", "<f8", (max(width, 0),)),
         ]
     )
+
+
+def chosen(rows: Rows, which: NDArray[np.intp] | NDArray[np.bool_]) -> Rows:
+    """Copies of rows by position or mask: whole rows are moved at once, eight times as fast as NumPy moves fields."""
+    whole: Rows = rows.view(_whole(rows))[which].view(rows.dtype)
+    return whole
+
+
+def chained(parts: Sequence[Rows]) -> Rows:
+    """Rows of one type, at least one part, one after another."""
+    whole: Rows = np.concatenate([part.view(_whole(part)) for part in parts]).view(parts[0].dtype)
+    return whole
+
+
+def _whole(rows: Rows) -> np.dtype[np.void]:
+    return np.dtype(("V", rows.dtype.itemsize))
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -156,7 +174,7 @@ class Run:
         asked = asked[self.high[position[asked]] == high[asked]]
         found = [np.empty(0, dtype=np.intp)]
         while len(asked):
-            same = self._taken("low", position[asked]) == low[asked]
+            same = self._lows(position[asked]) == low[asked]
             found.append(asked[same])
             # Two hashes may share their first half: then the answer may be one further on.
             asked = asked[~same]
@@ -167,10 +185,10 @@ class Run:
         return known, position[known]
 
     def take(self, positions: NDArray[np.intp]) -> Rows:
-        """Copies of rows by ascending position; pages of the file are let go."""
-        taken: Rows = self._taken(None, positions)
-        self.let_go()
-        return taken
+        """Copies of rows by ascending position."""
+        if not self._is_long:
+            return chosen(self.rows, positions)
+        return chained([chosen(self.rows, piece) for piece in self._pieces(positions)])
 
     def let_go(self) -> None:
         """Keep no page of the file in this process's memory; the system may keep it in its own."""
@@ -179,17 +197,22 @@ class Run:
             with suppress(OSError):
                 self.mapped.madvise(mmap.MADV_DONTNEED)
 
-    def _taken(self, field: str | None, positions: NDArray[np.intp]) -> NDArray[Any]:
-        column = self.rows if field is None else self.rows[field]
-        if self.mapped is None or self.size_bytes <= _READ_AT_ONCE_BYTES:
-            return column[positions]
+    def _lows(self, positions: NDArray[np.intp]) -> NDArray[np.uint64]:
+        if not self._is_long:
+            return self.rows["low"][positions]
+        return np.concatenate([self.rows["low"][piece] for piece in self._pieces(positions)])
+
+    @property
+    def _is_long(self) -> bool:
+        return self.mapped is not None and self.size_bytes > _READ_AT_ONCE_BYTES
+
+    def _pieces(self, positions: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
+        """Positions, which ascend, by the part of the file in which they lie; its pages are let go after each."""
         step = _READ_AT_ONCE_BYTES // self.rows.dtype.itemsize
         bounds = np.searchsorted(positions, np.arange(0, len(self) + step, step))
-        parts = []
-        for begin, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
-            parts.append(column[positions[begin:end]])
+        for begin, end in pairwise(bounds.tolist()):
+            yield positions[begin:end]
             self.let_go()
-        return np.concatenate(parts)
 
 
 def merged(runs: Sequence[Run]) -> Run:
@@ -230,13 +253,14 @@ def written(runs: Sequence[Run], path: Path, width: int) -> Run:
             n_rows += len(united["high"])
             for run in runs:
                 run.let_go()
+    reached("join.file_written")
     return Run.opened(path, width, rows=n_rows, capacity=capacity, last_number=runs[-1].last_number)
 
 
 def _united(pieces: Sequence[tuple[NDArray[np.uint64], Rows]]) -> dict[str, Any]:
     """Rows sorted by hash; of those with the same one the last stays."""
     high = np.concatenate([piece[0] for piece in pieces])
-    rows = np.concatenate([piece[1] for piece in pieces])
+    rows = chained([piece[1] for piece in pieces])
     order = np.argsort(high, kind="stable")
     ranked = high[order]
     same = ranked[1:] == ranked[:-1]
@@ -250,4 +274,4 @@ def _united(pieces: Sequence[tuple[NDArray[np.uint64], Rows]]) -> dict[str, Any]
         last[:-1] = (ranked[1:] != ranked[:-1]) | (ranked_low[1:] != ranked_low[:-1])
         order = order[last]
         ranked = high[order]
-    return {"high": ranked, "rows": rows[order]}
+    return {"high": ranked, "rows": chosen(rows, order)}

@@ -26,7 +26,7 @@ from driftwatch.stores import state_tables as tables
 from driftwatch.stores.id_hash import KEY_BYTES, Hashes, IdHash
 from driftwatch.stores.join_index import Hits, JoinChange, JoinIndex, Shelf
 from driftwatch.stores.join_names import JoinNames, NamesChange
-from driftwatch.stores.join_rows import GONE, NAME, NO_LABEL, NUMBER, WAITING, Rows, row_type
+from driftwatch.stores.join_rows import GONE, NAME, NO_LABEL, NUMBER, WAITING, Rows, chained, chosen, row_type
 from driftwatch.stores.state_bulk import execute_many, put, upsert_added
 
 
@@ -130,9 +130,11 @@ class JoinWork:
             counts.add(hits.shelf, waiting=-len(hits.asked))
         self._put(asked, rows, forgotten, counts)
         self._count(model, counts)
+        if not met:
+            return []
         joined = np.flatnonzero(rows["state"] != NO_LABEL)
         before = np.zeros(len(joined), dtype=row_type(WAITING))
-        return self._joined(asked.rows[joined], rows[joined], label_time[joined], before)
+        return self._joined(asked.rows[joined], chosen(rows, joined), label_time[joined], before)
 
     def add_labels(self, batch: LabelBatch) -> list[JoinedLabels]:
         """Join labels; those without a prediction wait."""
@@ -156,11 +158,13 @@ class JoinWork:
             news = np.flatnonzero((rows["label"] != hits.rows["label"]) | (rows["state"] != hits.rows["state"]))
             if not len(news):
                 continue
-            self.runs.add(hits.shelf, asked.hashes[hits.asked[news], 0], rows[news])
-            counts.add(hits.shelf, outstanding=-int(np.count_nonzero(hits.rows["state"][news] == NO_LABEL)))
-            by_width[hits.shelf.width].append((asked.rows[hits.asked[news]], rows[news], hits.rows[news]))
+            before, after = chosen(hits.rows, news), chosen(rows, news)
+            self.runs.add(hits.shelf, asked.hashes[hits.asked[news], 0], after)
+            counts.add(hits.shelf, outstanding=-int(np.count_nonzero(before["state"] == NO_LABEL)))
+            by_width[hits.shelf.width].append((asked.rows[hits.asked[news]], after, before))
         for parts in by_width.values():
-            positions, after, before = (np.concatenate(column) for column in zip(*parts, strict=True))
+            positions = np.concatenate([part[0] for part in parts])
+            after, before = chained([part[1] for part in parts]), chained([part[2] for part in parts])
             joined += self._joined(positions, after, batch.event_time[positions], before)
         unmet = asked.take(np.delete(np.arange(len(asked)), np.concatenate(found)))
         self._wait(unmet, batch.event_time, values, states, forgotten, counts)
@@ -221,7 +225,7 @@ class JoinWork:
         for start in np.unique(starts).tolist():
             mine = np.flatnonzero(starts == start)
             shelf = Shelf(width, start, start + self._stretch_us)
-            self.runs.add(shelf, asked.hashes[mine, 0], rows[mine])
+            self.runs.add(shelf, asked.hashes[mine, 0], chosen(rows, mine))
             unlabelled = 0 if waiting else int(np.count_nonzero(rows["state"][mine] == NO_LABEL))
             counts.add(shelf, outstanding=unlabelled, waiting=len(mine) if waiting else 0)
 
@@ -233,14 +237,15 @@ class JoinWork:
         found = []
         for number in np.unique(rows["version"]).tolist():
             mine = order[rows["version"][order] == number]
-            labels, replaced = self._decoded(rows[mine], before[mine])
+            these = chosen(rows, mine)
+            labels, replaced = self._decoded(these, chosen(before, mine))
             found.append(
                 JoinedLabels(
                     rows=positions[mine],
                     model_version=self.names.text_of(number),
-                    segments=self.names.texts_of(rows["segment"][mine].astype(np.int64)),
-                    event_time=rows["time"][mine],
-                    values=rows["values"][mine],
+                    segments=self.names.texts_of(these["segment"].astype(np.int64)),
+                    event_time=these["time"].copy(),
+                    values=these["values"].copy(),
                     labels=labels,
                     label_time=label_time[mine],
                     replaced=replaced,

@@ -16,8 +16,10 @@ from driftwatch.errors import ServiceError
 
 START_SECONDS = 60.0
 RUN = """
-from driftwatch.stores import id_index
+from driftwatch.stores import id_index, join_index
 id_index._IN_MEMORY = 2_000
+join_index._IN_MEMORY_BYTES = 100_000
+join_index._SMALLEST_CLASS = 500
 from driftwatch.cli.app import main
 main()
 """

@@ -36,6 +36,7 @@ SHORT = (
     "record.files_written",
     "record.counted",
     "ids.file_written",
+    "join.file_counted",
 )
 
 
