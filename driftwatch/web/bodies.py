@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import zlib
 from collections.abc import Mapping
 from http import HTTPStatus
 
 from starlette.types import Receive, Scope
 
+from driftwatch.web.inflation import INFLATERS, Damaged, TooLarge
 from driftwatch.web.problems import ProblemError, problem
 
 BODY_SECONDS = 30.0
 """How long a client may take to send its body."""
 
-_GZIP_WINDOW = 31
 _CLOSE = ((b"connection", b"close"),)
 
 
@@ -33,19 +32,19 @@ async def read_body(receive: Receive, headers: Mapping[str, str], most_bytes: in
     Raises
     ------
     ProblemError
-        413 for a body (or what it inflates to) above ``most_bytes``, 415 for another encoding than gzip, 400 for
-        damaged gzip, 408 for one that takes too long.
+        413 for a body (or what it inflates to) above ``most_bytes``, 415 for an encoding that is not read, 400 for a
+        damaged one, 408 for one that takes too long.
     Disconnected
     """
     encoding = headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in {"", "identity", "gzip", "x-gzip"}:
+    if encoding not in {"", "identity", *INFLATERS}:
         raise ProblemError(
             problem(
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
                 "unsupported-encoding",
-                "Send the body as it is, or with gzip.",
+                "Send the body as it is, or with gzip or zstd.",
                 field="Content-Encoding",
-                headers=((b"accept-encoding", b"gzip"),),
+                headers=((b"accept-encoding", b"gzip, zstd"),),
             )
         )
     length = headers.get("content-length", "")
@@ -58,7 +57,15 @@ async def read_body(receive: Receive, headers: Mapping[str, str], most_bytes: in
             raise _too_large(most_bytes)
     else:
         body = await _in_pieces(message, receive, most_bytes)
-    return body if encoding in {"", "identity"} else inflated(body, most_bytes)
+    if encoding in {"", "identity"}:
+        return body
+    try:
+        # A thousandth of what it becomes may be all that came: other requests do not wait for it.
+        return await asyncio.to_thread(INFLATERS[encoding], body, most_bytes)
+    except TooLarge:
+        raise _too_large(most_bytes) from None
+    except Damaged as damage:
+        raise ProblemError(problem(HTTPStatus.BAD_REQUEST, "damaged-body", f"The body {damage}.")) from None
 
 
 async def _in_pieces(message: Mapping[str, object], receive: Receive, most_bytes: int) -> bytes:
@@ -81,34 +88,6 @@ async def _in_pieces(message: Mapping[str, object], receive: Receive, most_bytes
         raise ProblemError(problem(HTTPStatus.REQUEST_TIMEOUT, "too-slow", detail, headers=_CLOSE)) from None
 
 
-def inflated(body: bytes, most_bytes: int) -> bytes:
-    """What gzip made small, member by member, never more than ``most_bytes`` of it.
-
-    Raises
-    ------
-    ProblemError
-        413 where it would be more, 400 where it is damaged or cut short.
-    """
-    pieces = bytearray()
-    rest = body
-    while rest:
-        inflater = zlib.decompressobj(_GZIP_WINDOW)
-        try:
-            pieces += inflater.decompress(rest, most_bytes + 1 - len(pieces))
-        except zlib.error:
-            raise _damaged("is no gzip, although Content-Encoding says so") from None
-        if len(pieces) > most_bytes:
-            raise _too_large(most_bytes)
-        if not inflater.eof:
-            raise _damaged("is gzip that was cut short")
-        rest = inflater.unused_data
-    return bytes(pieces)
-
-
-def _damaged(what: str) -> ProblemError:
-    return ProblemError(problem(HTTPStatus.BAD_REQUEST, "damaged-body", f"The body {what}."))
-
-
 def _too_large(most_bytes: int) -> ProblemError:
     return ProblemError(
         problem(
@@ -121,4 +100,4 @@ def _too_large(most_bytes: int) -> ProblemError:
     )
 
 
-__all__ = ["Disconnected", "headers_of", "inflated", "read_body"]
+__all__ = ["Disconnected", "headers_of", "read_body"]

@@ -44,10 +44,10 @@ _SUMMARIES = {Kind.PREDICTIONS: "Log predictions", Kind.LABELS: "Send labels"}
 _DESCRIPTIONS = {
     Kind.PREDICTIONS: f"""
 One event, or up to {MAX_EVENTS:,} of them: as an array, one a line, or as an Arrow stream whose columns are the fields
-of an event and the features by name (or in a structure `features`), which is by far the fastest. As they are or
-compressed. The answer comes when they
-are durable. An id is made where one is missing; the same id again is a duplicate and changes nothing. One bad event
-does not keep the others out: `rejected` names it.
+of an event and the features by name (or in a structure `features`), which is by far the fastest. As they are, or
+compressed by gzip or zstd, as `Content-Encoding` says. The answer comes when they are durable. An id is made where one
+is missing; the same id again is a duplicate and changes nothing. One bad event does not keep the others out: `rejected`
+names it.
 """.strip(),
     Kind.LABELS: f"""
 One label, or up to {MAX_EVENTS:,} of them. A label finds its prediction by `prediction_id`, whichever comes first; a

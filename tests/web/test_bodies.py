@@ -1,5 +1,4 @@
 import asyncio
-import gzip
 import json
 from collections.abc import Iterable
 from itertools import pairwise
@@ -10,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftwatch.web import bodies
-from driftwatch.web.bodies import Disconnected, inflated, read_body
+from driftwatch.web.bodies import Disconnected, read_body
 from driftwatch.web.problems import ProblemError
 
 
@@ -40,33 +39,6 @@ def test_a_body_is_the_same_however_it_is_cut(body: bytes, cuts: list[int]) -> N
         for index, piece in enumerate(pieces)
     ]
     assert asyncio.run(read_body(receiving(messages), {}, 300)) == body
-
-
-@given(st.binary(max_size=200), st.binary(max_size=200))
-def test_gzip_of_several_members_is_inflated_whole(first: bytes, second: bytes) -> None:
-    assert inflated(gzip.compress(first) + gzip.compress(second), 400) == first + second
-
-
-@given(st.integers(0, 500), st.integers(0, 500))
-def test_inflation_keeps_to_its_bound_over_members(first: int, second: int) -> None:
-    body = gzip.compress(b"x" * first) + gzip.compress(b"y" * second)
-    if first + second <= 500:
-        assert len(inflated(body, 500)) == first + second
-    else:
-        with pytest.raises(ProblemError) as caught:
-            inflated(body, 500)
-        assert status_of(caught.value) == 413
-
-
-@given(st.binary(min_size=1, max_size=100))
-def test_no_bytes_whatever_break_inflation(body: bytes) -> None:
-    try:
-        inflated(body, 1_000)
-    except ProblemError as error:
-        status = status_of(error)
-    else:
-        status = 200
-    assert status in {200, 400, 413}
 
 
 def test_a_client_that_goes_away_is_noticed() -> None:

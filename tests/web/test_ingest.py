@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from datetime import timedelta
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from driftwatch.core.events import Batch
@@ -158,10 +159,15 @@ def test_gzip_is_inflated(web: Any) -> None:
     assert answer.json()["accepted"] == 1
 
 
+def test_zstd_is_inflated(web: Any) -> None:
+    body = pa.compress(json.dumps(GOOD).encode(), codec="zstd", asbytes=True)
+    assert post(web, body, content_encoding="zstd").json()["accepted"] == 1
+
+
 def test_an_unknown_encoding_is_not_supported(drifted: Any) -> None:
     answer = post(drifted, b"x", content_encoding="br")
     assert problem(answer, 415)["field"] == "Content-Encoding"
-    assert answer.headers["accept-encoding"] == "gzip"
+    assert answer.headers["accept-encoding"] == "gzip, zstd"
 
 
 @pytest.mark.parametrize("damage", [b"no gzip", gzip.compress(b"[]" * 100)[:-9]], ids=["no-gzip", "cut-short"])
