@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table as RichTable
 
 from driftwatch.cli.hashing import HashedColumns, HashKeyFile, hashed
 from driftwatch.cli.importance import read_importance
-from driftwatch.cli.output import Format, console, print_json, progress_notice
+from driftwatch.cli.output import Format, check_writable, console, print_json, write_whole
 from driftwatch.core.records import Task
-from driftwatch.errors import FileError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def fit(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
@@ -49,15 +53,18 @@ def fit(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
     Example: driftwatch baseline fit train.parquet --label y --prediction y_pred -o baseline.json
     """
     from driftwatch.core.baseline import Baseline
-    from driftwatch.sources.files import read_table
+    from driftwatch.sources.files import FileBatches
 
-    with progress_notice(f"Reading {reference} …"):
-        rows = hashed(read_table(reference), hash_columns, hash_key_file)
-        held_out = None if evaluation is None else hashed(read_table(evaluation), hash_columns, hash_key_file)
-    with progress_notice(f"Fitting a baseline of {rows.num_rows:,} rows …"):
-        baseline = Baseline.fit(
-            rows,
-            evaluation=held_out,
+    check_writable(output)
+    with _progress() as shown:
+
+        def parts_of(path: Path) -> Callable[[], Iterator[pa.Table]]:
+            parts = FileBatches(path, on_progress=shown(path))
+            return lambda: (hashed(part, hash_columns, hash_key_file) for part in parts)
+
+        baseline = Baseline.fit_batches(
+            parts_of(reference),
+            evaluation=None if evaluation is None else parts_of(evaluation),
             model=model,
             model_version=model_version,
             task=task,
@@ -70,10 +77,7 @@ def fit(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
             importance=read_importance(importance or ()),
             fitted_at=datetime.now(UTC),
         )
-    try:
-        output.write_text(baseline.to_json())
-    except OSError as error:
-        raise FileError(f"cannot be written ({error.strerror}).", field=str(output), remedy="Check --output.") from None
+    write_whole(output, baseline.to_json())
     for notice in baseline.notices:
         console(stderr=True).print(f"notice: {notice}", markup=False, highlight=False)
     console().print(
@@ -82,6 +86,36 @@ def fit(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
         markup=False,
         highlight=False,
     )
+
+
+_STEPS = {-1: "finding types", 0: "choosing cells", 1: "counting"}
+"""What is done while a file goes by, by how often it has done so before."""
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[Path], Callable[[int, float], None]]]:
+    """A bar for each file, on a terminal only: what is done, how much of it, and the time that is left."""
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    shown = console(stderr=True)
+    with Progress(*columns, console=shown, disable=not shown.is_terminal, transient=True) as progress:
+
+        def of_file(path: Path) -> Callable[[int, float], None]:
+            task = progress.add_task(path.name, total=1.0, visible=False)
+            step = None
+
+            def went_by(times_read: int, share: float) -> None:
+                nonlocal step
+                if times_read != step:
+                    step = times_read
+                    words = _STEPS.get(times_read, "counting windows of time")
+                    progress.reset(task, description=f"{path.name}: {words}", visible=True)
+                progress.update(task, completed=share, visible=share < 1.0)
+
+            return went_by
+
+        yield of_file
 
 
 def show(

@@ -6,9 +6,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from pathlib import Path
 
 import msgspec
 from rich.console import Console
+
+from driftwatch.errors import FileError
+from driftwatch.stores.disk import appearing_whole
 
 _PIPE_WIDTH = 120
 
@@ -40,3 +44,35 @@ def progress_notice(text: str) -> Iterator[None]:
         return
     with shown.status(text):
         yield
+
+
+def check_writable(path: Path) -> None:
+    """Complain about an output's folder before the work that would be lost.
+
+    Raises
+    ------
+    FileError
+        If there is no such folder.
+    """
+    if not path.parent.is_dir():
+        raise FileError("cannot be written: there is no such folder.", field=str(path), remedy="Check --output.")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that it is there whole or not at all: what was there before stays until the new one is ready.
+
+    Raises
+    ------
+    FileError
+        If the disk does not take it.
+    """
+    check_writable(path)
+    try:
+        if path.exists() and not path.is_file():
+            # A pipe or a terminal is written to, not replaced.
+            path.write_text(text, encoding="utf-8")
+            return
+        with appearing_whole(path.resolve()) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise FileError(f"cannot be written ({error.strerror}).", field=str(path), remedy="Check --output.") from None
