@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from driftwatch.core import compare as core
@@ -24,7 +25,7 @@ from driftwatch.core.records import ColumnRole, Measurement
 from driftwatch.core.schema import Column
 from driftwatch.core.table import Numbers, Values, present
 from driftwatch.core.two_samples import KeptNumbers, measured_exactly
-from driftwatch.errors import EventError, ReferenceDataError
+from driftwatch.errors import EventError, FileError, ReferenceDataError
 
 if TYPE_CHECKING:
     import pandas
@@ -71,6 +72,31 @@ class Report(core.Report):
         }
         return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
 
+    def to_html(self) -> str:
+        """The report as one HTML page, with both distributions of every column over each other.
+
+        It holds everything that it shows, runs no script and loads nothing: it can be mailed, archived and opened
+        without a network.
+        """
+        from driftwatch.reports.page import rendered
+
+        return rendered(self)
+
+    def save_html(self, path: str | os.PathLike[str]) -> None:
+        """Write `to_html` to a file.
+
+        Raises
+        ------
+        FileError
+            If it cannot be written.
+        """
+        try:
+            # A name may hold half of a surrogate pair, which UTF-8 has no bytes for.
+            Path(path).write_bytes(self.to_html().encode("utf-8", "backslashreplace"))
+        except OSError as error:
+            problem = f"cannot be written ({error.strerror})."
+            raise FileError(problem, field=str(path), remedy="Check the folder and its space.") from None
+
 
 def compare(
     reference: Any, live: Any, *, false_alarms: str | None = None, policy: JudgePolicy | None = None, **fit: Any
@@ -97,9 +123,9 @@ def compare(
     Returns
     -------
     Report
-        ``status``, ``findings``, ``verdicts``, ``to_frame()``, ``to_json()``. A feature that ``live``
-        lacks, and a column that cannot be read as the baseline's kind or has another length than the others, has a
-        finding of status ``error`` that says why; the others are compared.
+        ``status``, ``findings``, ``verdicts``, ``to_frame()``, ``to_json()``, ``to_html()``, ``save_html(path)``. A
+        feature that ``live`` lacks, and a column that cannot be read as the baseline's kind or has another length than
+        the others, has a finding of status ``error`` that says why; the others are compared.
 
     Raises
     ------

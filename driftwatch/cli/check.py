@@ -2,29 +2,45 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table as RichTable
-from rich.text import Text
 
 from driftwatch.cli.files import read_baseline
 from driftwatch.cli.hashing import HashedColumns, HashKeyFile, hashed
-from driftwatch.cli.output import Format, console, progress_notice
-from driftwatch.comparison import DEFAULT_BUDGET, Report
-from driftwatch.core.records import Status, Threshold, ThresholdOrigin
-from driftwatch.errors import FileError
+from driftwatch.cli.output import check_writable, console, progress_notice, write_whole
+from driftwatch.comparison import DEFAULT_BUDGET
+from driftwatch.core.records import Status
+
+if TYPE_CHECKING:
+    from driftwatch.comparison import Report
 
 DRIFTED = 1
-_COLORS = {Status.OK: "green", Status.WARNING: "yellow", Status.DRIFT: "red", Status.ERROR: "red"}
+
+
+class ReportFormat(StrEnum):
+    """How a report is written."""
+
+    TABLE = "table"
+    JSON = "json"
+    HTML = "html"
+
+
+_BY_EXTENSION = {".json": ReportFormat.JSON, ".html": ReportFormat.HTML, ".htm": ReportFormat.HTML}
 
 
 def check(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
     baseline: Annotated[Path, typer.Argument(help="A baseline file.")],
     current: Annotated[Path, typer.Argument(help="The rows to compare (.csv .parquet .arrow .ndjson).")],
-    output_format: Annotated[Format, typer.Option("--format", help="How to print the findings.")] = Format.TABLE,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write JSON to this file too.")] = None,
+    report_format: Annotated[
+        ReportFormat | None,
+        typer.Option("--format", help="A table, JSON, or a page with figures.", show_default="by extension, or table"),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write to this file, and print the verdicts alone.")
+    ] = None,
     false_alarms: Annotated[
         str, typer.Option(help="One false alarm in so many checks, over all columns.")
     ] = DEFAULT_BUDGET,
@@ -51,14 +67,17 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
 ) -> None:
     """Compare rows with a baseline. The exit code is 1 when they drifted: usable in a CI pipeline.
 
-    Example: driftwatch check baseline.json last-week.parquet
+    Example: driftwatch check baseline.json last-week.parquet -o report.html
 
     Example: driftwatch check baseline.json last-week.parquet --threshold psi=0.2 --p-value amount.ks=0.001
     """
     from driftwatch.cli.judging import JudgingOptions, chosen_policy
+    from driftwatch.cli.report_table import print_table, print_verdicts
     from driftwatch.comparison import compare
     from driftwatch.sources.files import read_table
 
+    if output is not None:
+        check_writable(output)
     fitted = read_baseline(baseline)
     policy = chosen_policy(
         JudgingOptions(
@@ -76,44 +95,23 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
         rows = hashed(read_table(current), hash_columns, hash_key_file)
     with progress_notice(f"Comparing {rows.num_rows:,} rows …"):
         report = compare(fitted, rows, policy=policy)
+    wanted = report_format or _BY_EXTENSION.get("" if output is None else output.suffix.lower(), ReportFormat.TABLE)
     if output is not None:
-        try:
-            output.write_text(report.to_json())
-        except OSError as error:
-            raise FileError(f"cannot be written ({error.strerror}).", field=str(output)) from None
-    if output_format is Format.JSON:
-        typer.echo(report.to_json())
+        write_whole(output, _written(report, wanted))
+        print_verdicts(report, console())
+    elif wanted is ReportFormat.TABLE:
+        print_table(report, console())
     else:
-        _print_table(report)
+        typer.echo(_written(report, wanted))
     if report.status in (Status.DRIFT, Status.ERROR):
         raise typer.Exit(DRIFTED)
 
 
-def _print_table(report: Report) -> None:
-    table = RichTable(box=None, pad_edge=False)
-    for heading in ("column", "statistic", "score", "threshold", "status", "change"):
-        table.add_column(heading, justify="right" if heading in {"score", "threshold"} else "left", overflow="fold")
-    for finding in report.findings:
-        table.add_row(
-            finding.column,
-            finding.statistic,
-            f"{finding.score:.4g}",
-            _limit(finding.threshold),
-            Text(finding.status.value, style=_COLORS.get(finding.status, "")),
-            finding.change.text,
-        )
-    out = console()
-    out.print(table)
-    out.print()
-    for verdict in report.verdicts:
-        line = Text.assemble(
-            (verdict.status.value, _COLORS.get(verdict.status, "")),
-            f"  {verdict.kind.value.replace('_', ' ')}: {verdict.text}",
-        )
-        out.print(line, highlight=False)
+def _written(report: Report, wanted: ReportFormat) -> str:
+    if wanted is ReportFormat.HTML:
+        return report.to_html()
+    if wanted is ReportFormat.JSON:
+        return report.to_json()
+    from driftwatch.cli.report_table import table_text
 
-
-def _limit(threshold: Threshold) -> str:
-    if threshold.origin is ThresholdOrigin.FIXED_P_VALUE:
-        return f"p < {threshold.value:.3g} fixed"
-    return f"{threshold.value:.3g} {threshold.origin.value}"
+    return table_text(report)

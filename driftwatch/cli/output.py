@@ -14,7 +14,7 @@ from rich.console import Console
 from driftwatch.errors import FileError
 from driftwatch.stores.disk import appearing_whole
 
-_PIPE_WIDTH = 120
+PIPE_WIDTH = 120
 
 
 class Format(StrEnum):
@@ -27,7 +27,7 @@ class Format(StrEnum):
 def console(*, stderr: bool = False) -> Console:
     """A console that knows terminals, pipes and NO_COLOR."""
     stream = sys.stderr if stderr else sys.stdout
-    return Console(file=stream, width=None if stream.isatty() else _PIPE_WIDTH, soft_wrap=not stream.isatty())
+    return Console(file=stream, width=None if stream.isatty() else PIPE_WIDTH, soft_wrap=not stream.isatty())
 
 
 def print_json(record: object) -> None:

@@ -44,6 +44,8 @@ class Report:
         One a kind of alert that could be judged.
     baseline, profile
         What was compared, as counts: figures are drawn from them. None in a report that has none to draw.
+    sums
+        Of the labelled live rows; None where there were no labels.
     run_length
         One false alarm in so many windows was asked for; ``nan`` where nobody said.
     """
@@ -56,6 +58,7 @@ class Report:
     verdicts: tuple[Verdict, ...]
     baseline: Baseline | None = field(default=None, repr=False, compare=False)
     profile: Profile | None = field(default=None, repr=False, compare=False)
+    sums: PerformanceSums | None = field(default=None, repr=False, compare=False)
     run_length: float = math.nan
 
     @property
@@ -160,6 +163,7 @@ def compared(baseline: Baseline, live: Live, policy: JudgePolicy) -> Report:
         verdicts=verdicts,
         baseline=baseline,
         profile=live.profile,
+        sums=live.sums,
         run_length=policy.budget.run_length(None),
     )
 

@@ -1,0 +1,136 @@
+"""What a report says at the top and at the bottom: the headline, the verdicts, quality, and how it was judged."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from driftwatch.core.compare import Report
+from driftwatch.core.performance import LOSS_MEASURE, Measure
+from driftwatch.core.records import AlertKind, Finding, Status, ThresholdOrigin, Verdict
+from driftwatch.reports.cards import Card
+from driftwatch.reports.wording import counted, limit, number, share, words
+
+ORIGINS = {
+    ThresholdOrigin.FIXED: "the chosen tolerance",
+    ThresholdOrigin.FIXED_P_VALUE: "the chosen p-value",
+    ThresholdOrigin.SAMPLING: "the reference's sampling error",
+    ThresholdOrigin.NATURAL: "the reference's own windows",
+    ThresholdOrigin.BUDGET: "the false-alarm budget",
+}
+"""Where a threshold came from, for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictLine:
+    """A verdict with its evidence against the limit: ``filled`` from 0 to 1, on a scale of orders."""
+
+    kind: str
+    status: Status
+    text: str
+    filled: float
+    evidence: str
+    limit: str
+
+
+@dataclass(frozen=True, slots=True)
+class QualityLine:
+    """A measure of the model's quality on both sides; ``judged`` is the one that the verdict is about."""
+
+    measure: str
+    reference: Measure | None
+    live: Measure | None
+    judged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdLine:
+    """The thresholds of one statistic, and of how many columns each came from where."""
+
+    statistic: str
+    values: str
+    origins: str
+
+
+def headline(report: Report, shown: Sequence[Card]) -> str:
+    """The whole report in one sentence."""
+    drifted = sum(card.status is Status.DRIFT for card in shown)
+    worse = any(one.kind is AlertKind.QUALITY and one.status is Status.DRIFT for one in report.verdicts)
+    if drifted:
+        moved = f"{drifted:,} of {counted(len(shown), 'column')} drifted"
+        return f"{moved}, and the model got worse" if worse else moved
+    if worse:
+        return "The model got worse, though no column drifted"
+    unread = sum(card.status is Status.ERROR for card in shown)
+    return {
+        Status.DRIFT: "The live rows drifted",
+        Status.WARNING: "Something may be moving",
+        Status.ERROR: f"{counted(unread, 'column')} could not be read",
+        Status.INSUFFICIENT_DATA: "Too little data to tell",
+        Status.OK: f"No drift in {counted(len(shown), 'column')}",
+    }[report.status]
+
+
+def verdict_lines(report: Report) -> tuple[VerdictLine, ...]:
+    """The verdicts, with where their limits came from."""
+    return tuple(
+        VerdictLine(
+            kind=one.kind.value,
+            status=one.status,
+            text=one.text,
+            filled=_filled(one),
+            evidence=f"evidence {number(one.evidence)} of {number(one.limit.value)}",
+            limit=_limit_text(report, one),
+        )
+        for one in report.verdicts
+    )
+
+
+def _filled(verdict: Verdict) -> float:
+    full = verdict.limit.value
+    if not (verdict.evidence > 0.0 and 0.0 < full < math.inf):
+        return 0.0
+    return math.log1p(min(verdict.evidence, full)) / math.log1p(full)
+
+
+def _limit_text(report: Report, verdict: Verdict) -> str:
+    text = f"limit {number(verdict.limit.value)}, from {ORIGINS[verdict.limit.origin]}"
+    if verdict.limit.origin is not ThresholdOrigin.BUDGET or not math.isfinite(report.run_length):
+        return text
+    part = ""
+    if verdict.limit.value > report.run_length:
+        part = f", of which {words(verdict.kind.value)} has {share(report.run_length / verdict.limit.value)}"
+    return f"{text}: one in {number(report.run_length)} windows{part}"
+
+
+def quality_lines(report: Report) -> tuple[QualityLine, ...]:
+    """Reference quality beside live quality; empty where no live row has a label."""
+    if report.sums is None or report.baseline is None:
+        return ()
+    live = report.sums.measures()
+    known = report.baseline.performance
+    reference = known.sums.measures() if known is not None else {}
+    judged = LOSS_MEASURE[report.sums.task]
+    return tuple(QualityLine(name, reference.get(name), one, name == judged) for name, one in live.items())
+
+
+def threshold_lines(findings: Sequence[Finding]) -> tuple[ThresholdLine, ...]:
+    """What was much, by statistic."""
+    by_statistic: dict[str, list[Finding]] = {}
+    for finding in findings:
+        if finding.statistic and math.isfinite(finding.threshold.value):
+            by_statistic.setdefault(finding.statistic, []).append(finding)
+    return tuple(_thresholds(statistic, found) for statistic, found in by_statistic.items())
+
+
+def _thresholds(statistic: str, found: Sequence[Finding]) -> ThresholdLine:
+    limits = sorted((one.threshold for one in found), key=lambda threshold: threshold.value)
+    lowest, highest = limit(limits[0]), limit(limits[-1])
+    origins = Counter(one.threshold.origin for one in found)
+    return ThresholdLine(
+        statistic=statistic,
+        values=lowest if lowest == highest else f"{lowest} to {highest}",
+        origins=", ".join(f"{ORIGINS[origin]} ({n:,})" for origin, n in origins.most_common()),
+    )
