@@ -56,13 +56,12 @@ class Names:
     @classmethod
     def of(cls, values: Sequence[str | None]) -> Names:
         """Codes in order of first appearance."""
-        index: dict[str, int] = {}
-        codes = np.fromiter(
-            (MISSING_CODE if value is None else index.setdefault(value, len(index)) for value in values),
-            dtype=np.int32,
-            count=len(values),
-        )
-        return cls(codes, tuple(index))
+        distinct = dict.fromkeys(values)
+        distinct.pop(None, None)
+        code: dict[str | None, int] = {name: position for position, name in enumerate(distinct)}
+        code[None] = MISSING_CODE
+        codes = np.fromiter(map(code.__getitem__, values), dtype=np.int32, count=len(values))
+        return cls(codes, tuple(name for name in distinct if name is not None))
 
     def recoded(self, names: tuple[str, ...]) -> NDArray[np.int32]:
         """Codes into another tuple of names; ``len(names)`` for a name that is not in it, ``-1`` for missing."""

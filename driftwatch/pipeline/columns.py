@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from typing import cast
 
 import numpy as np
 
@@ -19,6 +20,7 @@ Problem = Callable[[int, str], None]
 """Called with the row and a sentence where a value does not fit."""
 
 _NUMBER_TYPES = frozenset({float, int, type(None)})
+_TEXT_TYPES = frozenset({str, type(None)})
 _NUMBER_WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _LARGEST_SHOWN = 40
 
@@ -61,6 +63,8 @@ def _number(value: object, row: int, problem: Problem) -> float:
 
 def name_values(values: Sequence[object], problem: Problem) -> Names:
     """Texts, numbers and booleans as names, ``None`` as missing; lists and objects are a problem."""
+    if set(map(type, values)) <= _TEXT_TYPES:
+        return Names.of(cast(Sequence[str | None], values))
     names: list[str | None] = []
     for row, value in enumerate(values):
         if value is None or isinstance(value, str):
@@ -161,9 +165,20 @@ def shortened(text: str) -> str:
     return text if len(text) <= _LARGEST_SHOWN else f"{text[: _LARGEST_SHOWN - 1]}…"
 
 
-def field_names(rows: Iterable[Mapping[str, object]]) -> dict[str, None]:
-    """Every key of every row, in order of first appearance."""
-    return {name: None for row in rows for name in row}
+def by_name(rows: Sequence[Mapping[str, object]]) -> dict[str, Sequence[object]]:
+    """Rows as columns, in order of first appearance; ``None`` where a row lacks a name.
+
+    Examples
+    --------
+    >>> by_name([{"x": 1, "y": 2}, {"y": 3}])
+    {'x': [1, None], 'y': [2, 3]}
+    """
+    names = tuple(rows[0]) if rows else ()
+    if names and all(tuple(row) == names for row in rows):
+        # As nearly always: then no row is asked for single names.
+        return dict(zip(names, zip(*(row.values() for row in rows), strict=True), strict=True))
+    every = {name: None for row in rows for name in row}
+    return {name: [row.get(name) for row in rows] for name in every}
 
 
 def _kind_of(value: object) -> str:

@@ -20,11 +20,11 @@ from driftwatch.core.windows import to_microseconds
 from driftwatch.errors import EventError, UnknownVersion
 from driftwatch.pipeline.baselines import Baselines
 from driftwatch.pipeline.columns import (
+    by_name,
     class_values,
     column_values,
     event_microseconds,
     extra_values,
-    field_names,
     number_values,
     target_numbers,
 )
@@ -39,18 +39,22 @@ from driftwatch.wire.native import LabelEvent, PredictionEvent, Rejection
 
 IndexedPrediction = tuple[int, PredictionEvent]
 IndexedLabel = tuple[int, LabelEvent]
+_Taken = tuple[PredictionBatch | LabelBatch, Sequence[int]]
+"""A batch that is good, with its rows' places in the request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
     """What became of a request: ids of the events that were taken, and the others with their reasons.
 
-    The receipts are done when the events are durable.
+    The receipts are done when the events are durable. ``positions`` are the places in the request of each receipt's
+    rows.
     """
 
     prediction_ids: tuple[str, ...]
     rejections: tuple[Rejection, ...]
     receipts: tuple[Future[SpoolReceipt], ...]
+    positions: tuple[Sequence[int], ...]
 
 
 class Ingest:
@@ -89,8 +93,7 @@ class Ingest:
         by_version: dict[str, list[IndexedPrediction]] = {}
         for index, event in events:
             by_version.setdefault(event.model_version or default.model_version, []).append((index, event))
-        batches: list[PredictionBatch] = []
-        ids: list[tuple[int, str]] = []
+        taken: list[_Taken] = []
         for version, rows in by_version.items():
             try:
                 baseline = self._baselines.get(model, version)
@@ -100,10 +103,8 @@ class Ingest:
             batch, indexes, problems = self._checked(baseline, rows, now)
             rejections += problems
             if batch is not None:
-                batches.append(batch)
-                ids += zip(indexes, batch.prediction_ids, strict=True)
-        in_order = tuple(one for _, one in sorted(ids))
-        return self._spooled(model, "predictions", batches, in_order, rejections, now)
+                taken.append((batch, indexes))
+        return self._spooled(model, "predictions", taken, rejections, now)
 
     def labels(self, model: str, events: Sequence[IndexedLabel]) -> Submission:
         """Check and spool labels, each with its index in the request; raises like :meth:`predictions`."""
@@ -121,10 +122,10 @@ class Ingest:
             labels = _targets(baseline, [event.label for _, event in rows], problems.at("label", indexes))
             if not problems.by_row:
                 batch = LabelBatch(model=model, prediction_ids=ids, event_time=times, labels=labels)
-                return self._spooled(model, "labels", [batch], ids, rejections, now)
+                return self._spooled(model, "labels", [(batch, indexes)], rejections, now)
             rejections += problems.by_row.values()
             rows = [row for position, row in enumerate(rows) if position not in problems.by_row]
-        return self._spooled(model, "labels", [], (), rejections, now)
+        return self._spooled(model, "labels", [], rejections, now)
 
     def prediction_columns(self, model: str, columns: PredictionColumns) -> Submission:
         """Check and spool predictions that came as columns; raises like :meth:`predictions`.
@@ -138,8 +139,7 @@ class Ingest:
         default = self._baselines.get(model)
         versions = columns.model_versions or ()
         rejections: list[Rejection] = []
-        batches: list[PredictionBatch] = []
-        ids: list[tuple[int, str]] = []
+        taken: list[_Taken] = []
         for version in dict.fromkeys(versions) or (None,):
             rows = np.array([one == version for one in versions] or [True] * columns.n_rows)
             indexes = np.flatnonzero(rows)
@@ -155,23 +155,19 @@ class Ingest:
             if good is not None:
                 batch, indexes = batch.take(good), indexes[good]
             rejections += problems.by_row.values()
-            if len(batch):
-                batches.append(batch)
-                ids += zip(indexes.tolist(), batch.prediction_ids, strict=True)
-        in_order = batches[0].prediction_ids if len(batches) == 1 else tuple(one for _, one in sorted(ids))
-        return self._spooled(model, "predictions", batches, in_order, rejections, now)
+            taken.append((batch, indexes.tolist()))
+        return self._spooled(model, "predictions", taken, rejections, now)
 
     def label_columns(self, model: str, columns: LabelColumns) -> Submission:
         """Check and spool labels that came as columns; raises like :meth:`prediction_columns`."""
         now = self._clock.now()
         problems = Problems()
-        indexes = range(columns.n_rows)
+        indexes: Sequence[int] = range(columns.n_rows)
         batch = checked_labels(self._baselines.get(model), columns, self._limits, now, problems, indexes)
         good = problems.good(len(batch))
         if good is not None:
-            batch = batch.take(good)
-        batches = [batch] if len(batch) else []
-        return self._spooled(model, "labels", batches, batch.prediction_ids, list(problems.by_row.values()), now)
+            batch, indexes = batch.take(good), good.tolist()
+        return self._spooled(model, "labels", [(batch, indexes)], list(problems.by_row.values()), now)
 
     def _checked(
         self, baseline: Baseline, rows: list[IndexedPrediction], now: datetime
@@ -203,17 +199,15 @@ class Ingest:
                 problems.at("features", indexes)(row, text)
         if problems.by_row:
             features = [{} if row in problems.by_row else one for row, one in enumerate(features)]
+        given = by_name(features)
+        nothing = (None,) * len(rows)
         columns: dict[str, Values] = {
             column.name: column_values(
-                [one.get(column.name) for one in features], column, problems.at(f"features.{column.name}", indexes)
+                given.pop(column.name, nothing), column, problems.at(f"features.{column.name}", indexes)
             )
             for column in schema.features
         }
-        extra: dict[str, Values] = {
-            name: extra_values([one.get(name) for one in features])
-            for name in field_names(features)
-            if name not in columns
-        }
+        extra: dict[str, Values] = {name: extra_values(values) for name, values in given.items()}
         predicted = [event.prediction for event in events]
         if schema.prediction is None:
             extra["prediction"] = extra_values(predicted)
@@ -235,6 +229,8 @@ class Ingest:
     def _times(self, given: list[object], problems: Problems, indexes: list[int], now: datetime) -> np.ndarray:
         problem = problems.at("event_time", indexes)
         received, latest = to_microseconds(now), to_microseconds(now + self._limits.ahead)
+        if all(one is None for one in given):
+            return np.full(len(given), received, dtype=np.int64)
         times = np.empty(len(given), dtype=np.int64)
         for row, one in enumerate(given):
             try:
@@ -247,15 +243,20 @@ class Ingest:
         self,
         model: str,
         kind: str,
-        batches: Sequence[PredictionBatch | LabelBatch],
-        ids: tuple[str, ...],
+        taken: Sequence[_Taken],
         rejections: list[Rejection],
         now: datetime,
     ) -> Submission:
-        receipts = tuple(self._spool.append(self._storable(batch), now) for batch in batches)
+        taken = [(batch, indexes) for batch, indexes in taken if len(batch)]
+        receipts = tuple(self._spool.append(self._storable(batch), now) for batch, _ in taken)
         if rejections:
             self._telemetry.count("events_rejected_total", len(rejections), model=model, kind=kind, reason="invalid")
-        return Submission(ids, tuple(sorted(rejections, key=lambda one: one.index)), receipts)
+        return Submission(
+            prediction_ids=_ids_in_order(taken),
+            rejections=tuple(sorted(rejections, key=lambda one: one.index)),
+            receipts=receipts,
+            positions=tuple(indexes for _, indexes in taken),
+        )
 
     def _storable(self, batch: PredictionBatch | LabelBatch) -> PredictionBatch | LabelBatch:
         """The batch without what must not be kept, and without more features than there is room for."""
@@ -263,6 +264,13 @@ class Ingest:
             return batch
         baseline = self._baselines.get(batch.model, batch.model_version)
         return self._extra_features.kept(self._privacy.applied(batch, baseline))
+
+
+def _ids_in_order(taken: Sequence[_Taken]) -> tuple[str, ...]:
+    if len(taken) == 1:
+        return taken[0][0].prediction_ids
+    ids = [pair for batch, indexes in taken for pair in zip(indexes, batch.prediction_ids, strict=True)]
+    return tuple(one for _, one in sorted(ids))
 
 
 def _targets(baseline: Baseline, values: Sequence[object], problem: FieldProblems) -> Values:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future
+from dataclasses import replace
 from enum import StrEnum
 from http import HTTPStatus
-from typing import TypeVar
 
 import msgspec
 
@@ -17,18 +17,19 @@ from driftwatch.pipeline.ingest import Ingest, Submission
 from driftwatch.pipeline.telemetry import Telemetry
 from driftwatch.ports import SpoolReceipt
 from driftwatch.web.answer import Answer
+from driftwatch.web.gathering import Gathering, Outcome
 from driftwatch.web.names import NAME_RULE, is_model_name
 from driftwatch.web.problem_document import Refused
 from driftwatch.web.problems import problem, problem_of, sentence
 from driftwatch.wire import FORMATS, Format
 from driftwatch.wire.columnar import LabelColumns, PredictionColumns
-from driftwatch.wire.native import Rejection
+from driftwatch.wire.native import Decoded, LabelEvent, PredictionEvent, Rejection
 
 _TO_THREAD_BYTES = 32 * 1024
 """From here on, decoding would keep the event loop from other requests for longer than a thread costs."""
 
 
-DecodedT = TypeVar("DecodedT")
+AnyDecoded = Decoded[PredictionEvent] | Decoded[LabelEvent] | PredictionColumns | LabelColumns
 
 
 class Kind(StrEnum):
@@ -53,6 +54,8 @@ class IngestRoutes:
     def __init__(self, ingest: Ingest, telemetry: Telemetry) -> None:
         self._ingest = ingest
         self._telemetry = telemetry
+        self._single_predictions: Gathering[PredictionEvent] = Gathering(ingest.predictions)
+        self._single_labels: Gathering[LabelEvent] = Gathering(ingest.labels)
 
     async def take(self, kind: Kind, model: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """Decode, check, spool; answer when everything that was taken is durable."""
@@ -69,10 +72,13 @@ class IngestRoutes:
                 headers=((b"accept-post", ", ".join(FORMATS).encode()),),
             )
         try:
-            if len(body) < _TO_THREAD_BYTES:
-                single, submission = self._submitted(kind, model, body, wire_format)
+            if len(body) >= _TO_THREAD_BYTES:
+                decoded, submission = await asyncio.to_thread(self._submitted, kind, model, body, wire_format)
             else:
-                single, submission = await asyncio.to_thread(self._submitted, kind, model, body, wire_format)
+                decoded = _decoded(kind, body, wire_format)
+                if isinstance(decoded, Decoded) and decoded.single and decoded.rows:
+                    return _answer_of_one(await self._single(kind, model, decoded.rows[0][1]))
+                submission = self._submit(kind, model, decoded)
             receipts = [await _receipt(one) for one in submission.receipts]
         except _Unreadable as unreadable:
             found = unreadable.error
@@ -83,27 +89,32 @@ class IngestRoutes:
                 reason = "no_room" if isinstance(refused, StoreFull) else "store_trouble"
                 self._telemetry.count("requests_refused_total", kind=kind.value, reason=reason)
             return problem_of(refused)
-        return _answer(single, submission, receipts)
+        return _answer(isinstance(decoded, Decoded) and decoded.single, submission, receipts)
 
-    def _submitted(self, kind: Kind, model: str, body: bytes, wire_format: Format) -> tuple[bool, Submission]:
-        if kind is Kind.PREDICTIONS:
-            predictions = _decoded(wire_format.predictions, body)
-            if isinstance(predictions, PredictionColumns):
-                return False, self._ingest.prediction_columns(model, predictions)
-            submission = self._ingest.predictions(model, predictions.rows)
-            return predictions.single, self._with(submission, predictions.rejections, kind, model)
-        labels = _decoded(wire_format.labels, body)
-        if isinstance(labels, LabelColumns):
-            return False, self._ingest.label_columns(model, labels)
-        submission = self._ingest.labels(model, labels.rows)
-        return labels.single, self._with(submission, labels.rejections, kind, model)
+    async def _single(self, kind: Kind, model: str, event: PredictionEvent | LabelEvent) -> Outcome:
+        if isinstance(event, PredictionEvent):
+            return await self._single_predictions.take(model, event)
+        return await self._single_labels.take(model, event)
+
+    def _submitted(self, kind: Kind, model: str, body: bytes, wire_format: Format) -> tuple[AnyDecoded, Submission]:
+        decoded = _decoded(kind, body, wire_format)
+        return decoded, self._submit(kind, model, decoded)
+
+    def _submit(self, kind: Kind, model: str, decoded: AnyDecoded) -> Submission:
+        if isinstance(decoded, PredictionColumns):
+            return self._ingest.prediction_columns(model, decoded)
+        if isinstance(decoded, LabelColumns):
+            return self._ingest.label_columns(model, decoded)
+        take = self._ingest.predictions if kind is Kind.PREDICTIONS else self._ingest.labels
+        submission = take(model, decoded.rows)  # type: ignore[arg-type] # the kind says which events they are
+        return self._with(submission, decoded.rejections, kind, model)
 
     def _with(self, submission: Submission, malformed: list[Rejection], kind: Kind, model: str) -> Submission:
         if not malformed:
             return submission
         self._telemetry.count("events_rejected_total", len(malformed), model=model, kind=kind.value, reason="malformed")
         rejections = sorted((*submission.rejections, *malformed), key=lambda one: one.index)
-        return Submission(submission.prediction_ids, tuple(rejections), submission.receipts)
+        return replace(submission, rejections=tuple(rejections))
 
 
 class _Unreadable(Exception):
@@ -127,9 +138,9 @@ def _format_of(headers: Mapping[str, str]) -> Format:
     return found
 
 
-def _decoded(decode: Callable[[bytes], DecodedT], body: bytes) -> DecodedT:
+def _decoded(kind: Kind, body: bytes, wire_format: Format) -> AnyDecoded:
     try:
-        return decode(body)
+        return wire_format.predictions(body) if kind is Kind.PREDICTIONS else wire_format.labels(body)
     except EventError as error:
         raise _Unreadable(error) from None
 
@@ -139,20 +150,35 @@ async def _receipt(future: Future[SpoolReceipt]) -> SpoolReceipt:
     return await asyncio.shield(asyncio.wrap_future(future))
 
 
+def _answer_of_one(outcome: Outcome) -> Answer:
+    if outcome.rejection is not None:
+        return _refusal(single=True, refused=[_refused(outcome.rejection)])
+    duplicates = int(outcome.is_duplicate)
+    taken = Taken(1 - duplicates, duplicates, [], (outcome.prediction_id,))
+    return Answer(HTTPStatus.ACCEPTED.value, msgspec.json.encode(taken))
+
+
 def _answer(single: bool, submission: Submission, receipts: list[SpoolReceipt]) -> Answer:
-    refused = [Refused(one.index, one.field, sentence(one.problem)) for one in submission.rejections]
+    refused = [_refused(one) for one in submission.rejections]
     accepted = sum(one.accepted for one in receipts)
     duplicates = sum(len(one.duplicates) for one in receipts)
     if refused and not accepted and not duplicates:
-        first = refused[0]
-        detail = (
-            first.error
-            if single or len(refused) == 1
-            else f"None of the {len(refused):,} events was taken; first: {first.error}"
-        )
-        return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-input", detail, field=first.field, rejected=refused)
+        return _refusal(single=single, refused=refused)
     taken = Taken(accepted, duplicates, refused, submission.prediction_ids)
     return Answer(HTTPStatus.ACCEPTED.value, msgspec.json.encode(taken))
+
+
+def _refused(rejection: Rejection) -> Refused:
+    return Refused(rejection.index, rejection.field, sentence(rejection.problem))
+
+
+def _refusal(*, single: bool, refused: list[Refused]) -> Answer:
+    """The answer where nothing was taken."""
+    first = refused[0]
+    detail = first.error
+    if not single and len(refused) > 1:
+        detail = f"None of the {len(refused):,} events was taken; first: {first.error}"
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-input", detail, field=first.field, rejected=refused)
 
 
 __all__ = ["IngestRoutes", "Kind", "Taken"]

@@ -241,7 +241,7 @@ def test_a_defect_shows_nothing_of_the_inside(
     def broken(*_: object) -> None:
         raise RuntimeError("/home/someone/secret.db")
 
-    monkeypatch.setattr(web.service.ingest, "predictions", broken)
+    monkeypatch.setattr(web.service.spool, "append", broken)
     document = problem(post(web, json.dumps(GOOD).encode()), 500)
     assert "secret" not in json.dumps(document)
     assert "secret.db" in caplog.text
