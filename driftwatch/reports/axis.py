@@ -19,6 +19,8 @@ HEAVY = 6.0
 
 _CLOSEST_TICKS = 0.11
 _WIDTH_OF_A_LETTER = 0.021
+_JUST_OUTSIDE = 0.004
+"""A round value this near to an end stands at it: an axis from 0.001 to 10 has a 0."""
 _LARGEST = 1e300
 
 
@@ -120,7 +122,9 @@ class Axis:
         for value, text in wanted:
             position = (float(self.coordinates(np.array([value]))[0]) - lower) / (upper - lower)
             gap = max(_CLOSEST_TICKS, _WIDTH_OF_A_LETTER * len(text))
-            if -1e-9 <= position <= 1.0 + 1e-9 and (not ticks or position - ticks[-1].position >= gap):
+            if -_JUST_OUTSIDE <= position <= 1.0 + _JUST_OUTSIDE and (
+                not ticks or position - ticks[-1].position >= gap
+            ):
                 ticks.append(Tick(round(min(max(position, 0.0), 1.0), 4), text))
         return tuple(ticks)
 
@@ -143,7 +147,8 @@ def _even_values(first: float, last: float) -> list[tuple[float, str]]:
     largest = max(abs(first), abs(last))
     if largest / step > 1e9:
         return []
-    steps = range(math.ceil(first / step - 1e-9), math.floor(last / step + 1e-9) + 1)
+    near = 5.0 * _JUST_OUTSIDE
+    steps = range(math.ceil(first / step - near), math.floor(last / step + near) + 1)
     if not 1e-4 <= largest < 1e9:
         return [(at * step, _exponent(at * step, largest / step)) for at in steps]
     decimals = max(0, -math.floor(math.log10(step) + 1e-9))

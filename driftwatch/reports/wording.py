@@ -32,8 +32,8 @@ def share(value: float) -> str:
 
     Examples
     --------
-    >>> share(0.5), share(0.0), share(0.00004), share(0.0312), share(0.99999), share(float("nan"))
-    ('50 %', '0 %', '< 0.1 %', '3.1 %', '> 99.9 %', '–')
+    >>> share(0.5), share(0.0), share(0.00004), share(0.0497), share(0.0312), share(0.99999)
+    ('50 %', '0 %', '< 0.1 %', '5 %', '3.1 %', '> 99.9 %')
     """
     if math.isnan(value):
         return "–"
@@ -42,7 +42,7 @@ def share(value: float) -> str:
     if 0.999 < value < 1.0:
         return "> 99.9 %"
     percent = 100.0 * value
-    return f"{percent:.0f} %" if percent >= 10.0 or percent == int(percent) else f"{percent:.1f} %"
+    return f"{percent:.0f} %" if percent >= 9.95 else f"{percent:.1f}".removesuffix(".0") + " %"
 
 
 def p_value(value: float) -> str:
