@@ -39,6 +39,8 @@ class Pace:
     rows_a_file: int = 100_000
     file_age: timedelta = timedelta(seconds=30)
     idle_seconds: float = 1.0
+    rests_a_step: float = 3.0
+    longest_rest_seconds: float = 0.1
     trouble_seconds: float = 2.0
 
 
@@ -182,7 +184,12 @@ class Runner:
 
     def _run_pipeline(self) -> None:
         while not self._stop.is_set():
+            begun = time.monotonic()
             taken = self._guarded("pipeline", self._pipeline.step)
+            if taken and taken < self._pace.rows_a_step // 2:
+                # A step costs the same for one row as for a hundred: where few came, the next ones gather meanwhile.
+                rest = self._pace.rests_a_step * (time.monotonic() - begun)
+                self._stop.wait(min(rest, self._pace.longest_rest_seconds))
             if time.monotonic() >= self._not_before.get("log", 0.0):
                 self._guarded("log", self._pipeline.record_due)
             if taken is None or (taken == 0 and self._guarded("spool", self._pipeline.wait_for_work) is None):
