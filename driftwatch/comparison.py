@@ -13,22 +13,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from driftwatch.core import compare as core
-from driftwatch.core.baseline import Baseline
+from driftwatch.core.baseline import Baseline, ColumnBaseline
 from driftwatch.core.cells import NumericCells, counts_by_slot
 from driftwatch.core.evidence import FalseAlarmBudget
 from driftwatch.core.foreign_columns import raw_column
-from driftwatch.core.frames import columns_of, converted, missing_column
+from driftwatch.core.frames import as_times, columns_of, converted, missing_column, no_event_time
 from driftwatch.core.judge import JudgePolicy
 from driftwatch.core.performance import PerformanceSums
 from driftwatch.core.profile import ColumnProfile, Profile
 from driftwatch.core.records import ColumnRole, Measurement
-from driftwatch.core.schema import Column
+from driftwatch.core.schema import Column, Schema
 from driftwatch.core.table import Numbers, Values, present
 from driftwatch.core.two_samples import KeptNumbers, measured_exactly
-from driftwatch.errors import EventError, FileError, ReferenceDataError
+from driftwatch.errors import EventError, FileError, InputError, ReferenceDataError
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas
+    from numpy.typing import NDArray
 
 DEFAULT_BUDGET = "1 per 1000 windows"
 
@@ -173,7 +175,9 @@ def _sorted_when_asked(baseline: Baseline, reference: Any) -> _Kept:
 
     def kept(name: str) -> KeptNumbers | None:
         column = baseline.columns[name]
-        values = converted(raw_column(columns[name], name, ReferenceDataError), column.column, ReferenceDataError)
+        event_time = _event_time(baseline.schema, columns, ReferenceDataError) if column.column.is_age else None
+        raw = raw_column(columns[name], name, ReferenceDataError)
+        values = converted(raw, column.column, ReferenceDataError, event_time)
         if isinstance(column.cells, NumericCells) and isinstance(values, Numbers):
             return KeptNumbers.of(column.cells, values)
         return None
@@ -203,7 +207,14 @@ def _counted(baseline: Baseline, live: Any, kept: _Kept) -> core.Live:
         try:
             if column.name not in given:
                 raise missing_column(column.name, known, EventError)
-            return _counted_column(baseline, column, given[column.name], n_rows, kept)
+            event_time = None
+            if column.is_age:
+                if schema.timestamp not in given:
+                    raise no_event_time(column.name, schema, EventError)
+                event_time = _event_time(schema, given, EventError)
+            raw = raw_column(given[column.name], column.name, EventError)
+            values = converted(raw, column, EventError, event_time)
+            return _counted_column(baseline.columns[column.name], values, n_rows, kept)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one column, the others are compared
             return _LiveColumn(ColumnProfile.empty(baseline.columns[column.name]), unread=core.words_of(error))
 
@@ -223,9 +234,14 @@ def _counted(baseline: Baseline, live: Any, kept: _Kept) -> core.Live:
     )
 
 
-def _counted_column(baseline: Baseline, column: Column, data: Any, n_rows: int, kept: _Kept) -> _LiveColumn:
-    fitted = baseline.columns[column.name]
-    values = converted(raw_column(data, column.name, EventError), column, EventError)
+def _event_time(schema: Schema, columns: Mapping[str, Any], error: type[InputError]) -> NDArray[np.float64]:
+    """The time of each row, which ages are measured up to."""
+    name = schema.timestamp or ""
+    return as_times(raw_column(columns[name], name, error), name, error)
+
+
+def _counted_column(fitted: ColumnBaseline, values: Values, n_rows: int, kept: _Kept) -> _LiveColumn:
+    column = fitted.column
     if len(values) != n_rows:
         problem = f"it has {len(values):,} values where other columns have {n_rows:,}."
         raise EventError(problem, field=column.name, remedy="Give columns of equal length.")

@@ -59,7 +59,7 @@ def _column(column: ColumnBaseline, baseline: Baseline) -> ColumnDescription:
     return ColumnDescription(
         name=column.column.name,
         role=column.column.role.value,
-        kind=column.column.kind.value,
+        kind=column.column.kind_text,
         cells=column.cells.n_cells,
         missing_share=1 - present / column.n if column.n else 0.0,
         summary=_summary(column),

@@ -173,7 +173,7 @@ class Baseline:
         """Sixteen hexadecimal digits that two baselines share if their profiles can be added."""
         digest = hashlib.sha256()
         for name, column in self.columns.items():
-            digest.update(f"{name!r} {column.column.kind} ".encode())
+            digest.update(f"{name!r} {column.column.kind_text} ".encode())
             if isinstance(column.cells, NumericCells):
                 digest.update(column.cells.edges.astype("<f8").tobytes())
             else:
@@ -221,7 +221,8 @@ class Baseline:
             Columns of probabilities: one for the positive class of a binary model, one a class for multiclass.
         timestamp
             Column of event times. With it, the natural variation between the reference's own windows is
-            learned. It is not measured itself.
+            learned, and other columns of dates or times are measured as the age that they have in their row. It is
+            not measured itself. Dates that are written as text stay text: convert them first.
         categorical
             Columns to count by name though they hold numbers.
         ignore

@@ -30,6 +30,7 @@ FORMAT = "driftwatch-baseline"
 LARGEST_DOCUMENT_BYTES = 64 * 1024 * 1024
 """Longer documents are refused unread."""
 
+_AGE_KIND = "datetime"
 _LARGEST_CELLS = 10_000
 _REFIT = "Fit it again with `driftwatch baseline fit`."
 
@@ -130,7 +131,7 @@ def _written_schema(schema: Schema) -> dict[str, Any]:
 
 def _written_column(baseline: ColumnBaseline) -> dict[str, Any]:
     column, cells = baseline.column, baseline.cells
-    written: dict[str, Any] = {"name": column.name, "kind": column.kind.value, "role": column.role.value}
+    written: dict[str, Any] = {"name": column.name, "kind": column.kind_text, "role": column.role.value}
     if isinstance(cells, NumericCells):
         written["edges"] = cells.edges.tolist()
         written["psi_starts"] = baseline.psi_starts.tolist()
@@ -197,7 +198,9 @@ def _read_schema(written: dict[str, Any], columns: tuple[Column, ...]) -> Schema
 
 def _read_column(written: dict[str, Any]) -> ColumnBaseline:
     name = _text(written["name"])
-    column = Column(name=name, kind=ColumnKind(written["kind"]), role=ColumnRole(written["role"]))
+    is_age = written["kind"] == _AGE_KIND
+    kind = ColumnKind.NUMERIC if is_age else ColumnKind(written["kind"])
+    column = Column(name=name, kind=kind, role=ColumnRole(written["role"]), is_age=is_age)
     counts = np.array([_count(count) for count in _items(written["counts"])], dtype=np.int64)
     cells: Cells
     moments = None

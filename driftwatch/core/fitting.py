@@ -17,7 +17,7 @@ from driftwatch.core.baseline import Baseline, ColumnBaseline, PerformanceSource
 from driftwatch.core.cell_choice import named_cells, numeric_cells, psi_starts_of
 from driftwatch.core.cells import NumericCells
 from driftwatch.core.counting import with_rows
-from driftwatch.core.frames import as_times, converted, missing_column
+from driftwatch.core.frames import as_times, converted, missing_column, to_table
 from driftwatch.core.importance import importance_shares
 from driftwatch.core.moments import Moments
 from driftwatch.core.natural import DURATIONS_SECONDS, NaturalVariation
@@ -48,7 +48,7 @@ def fitted_baseline(reference: Any, evaluation: Any, options: FitOptions, *, kee
     rows, held_out = _batches((reference,), None if evaluation is None else (evaluation,), options, keep=True)
     # Going through rows in memory costs nothing: one column after the other keeps what is held beside them small.
     baseline = _Fit(rows, held_out, options, _every_row, window_bytes=0).baseline()
-    return replace(baseline, kept=_kept(rows, baseline.columns)) if keep_reference else baseline
+    return replace(baseline, kept=_kept(rows, baseline)) if keep_reference else baseline
 
 
 def baseline_of_batches(
@@ -83,13 +83,13 @@ def _one_row(n_columns: int) -> int:
     return 1
 
 
-def _kept(rows: RawBatches, columns: Mapping[str, ColumnBaseline]) -> dict[str, KeptNumbers]:
+def _kept(rows: RawBatches, baseline: Baseline) -> dict[str, KeptNumbers]:
     (raw,) = rows
+    table = to_table(raw, baseline.schema, error=ReferenceDataError)
     return {
         name: KeptNumbers.of(column.cells, values)
-        for name, column in columns.items()
-        if isinstance(column.cells, NumericCells)
-        and isinstance(values := converted(raw.columns[name], column.column, ReferenceDataError), Numbers)
+        for name, column in baseline.columns.items()
+        if isinstance(column.cells, NumericCells) and isinstance(values := table[name], Numbers)
     }
 
 
@@ -187,14 +187,14 @@ class _Fit:
         """Batches in the schema's kinds, with the time of each row; ``wanted`` are columns, None is all."""
         timestamp = self._schema.timestamp
         for raw in rows:
-            columns = {
-                column.name: converted(raw.columns[column.name], column, ReferenceDataError)
-                for column in self._schema.columns
-                if wanted is None or column.name in wanted
-            }
             times = None
             if timestamp is not None and timestamp in raw.columns:
                 times = as_times(raw.columns[timestamp], timestamp, ReferenceDataError)
+            columns = {
+                column.name: converted(raw.columns[column.name], column, ReferenceDataError, times)
+                for column in self._schema.columns
+                if wanted is None or column.name in wanted
+            }
             yield Table(columns, raw.n_rows), times
 
     def _performance(self) -> ReferencePerformance | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from typing import Any
 
@@ -22,7 +22,7 @@ from driftwatch.core.foreign_columns import MICROSECONDS, home_of, raw_column
 from driftwatch.core.raw_column import RawColumn, RawKind
 from driftwatch.core.records import ColumnKind, ColumnRole
 from driftwatch.core.schema import Column, Schema
-from driftwatch.core.table import MISSING_CODE, Names, Numbers, Table, Values, name_of
+from driftwatch.core.table import MISSING_CODE, Ages, Names, Numbers, Table, Values, name_of
 from driftwatch.errors import EventError, InputError
 
 ALL_ROLES = frozenset(ColumnRole)
@@ -127,7 +127,8 @@ def to_table(
     ------
     InputError
         Of the type ``error``, naming the column: if a required one is missing, or holds what cannot be read as
-        its kind, such as the word ``"abc"`` in a column of numbers.
+        its kind, such as the word ``"abc"`` in a column of numbers; if an age has no column of event times to be
+        measured from.
 
     Examples
     --------
@@ -136,12 +137,17 @@ def to_table(
     >>> to_table({"x": ["1.5", None]}, Schema(task=Task.REGRESSION, columns=(column,)))["x"].to_list()
     [1.5, None]
     """
+    event_time: NDArray[np.float64] | None = None
     if isinstance(data, Table) and _fits(data, schema):
         raw_names: Collection[str] = data.columns
         raw = None
     else:
-        raw = table_from(data, {column.name for column in schema.columns if column.role in roles}, error=error)
+        wanted = [column for column in schema.columns if column.role in roles]
+        timestamp = schema.timestamp if any(column.is_age for column in wanted) else None
+        raw = table_from(data, {timestamp or "", *(column.name for column in wanted)}, error=error)
         raw_names = raw.columns
+        if timestamp is not None and timestamp in raw.columns:
+            event_time = as_times(raw.columns[timestamp], timestamp, error)
     columns: dict[str, Values] = {}
     for column in schema.columns:
         if column.role not in roles:
@@ -150,21 +156,43 @@ def to_table(
             if column.role in required:
                 raise missing_column(column.name, column_names(data), error)
             continue
-        columns[column.name] = data[column.name] if raw is None else converted(raw.columns[column.name], column, error)
+        if raw is None:
+            columns[column.name] = data[column.name]
+        elif column.is_age and event_time is None:
+            raise no_event_time(column.name, schema, error)
+        else:
+            columns[column.name] = converted(raw.columns[column.name], column, error, event_time)
     return Table(columns, len(data) if raw is None else raw.n_rows)
 
 
-def converted(raw: RawColumn, column: Column, error: type[InputError] = EventError) -> Values:
-    """A column in the kind that the schema gives it.
+def converted(
+    raw: RawColumn,
+    column: Column,
+    error: type[InputError] = EventError,
+    event_time: NDArray[np.float64] | None = None,
+) -> Values:
+    """A column in the kind that the schema gives it; an age up to ``event_time`` (microseconds), unknown without.
 
     Raises
     ------
     InputError
         Of the type ``error``, if a value cannot be read as that kind.
     """
+    if column.is_age:
+        times = as_times(raw, column.name, error)
+        return Ages.of(times, np.full(len(times), math.nan) if event_time is None else event_time)
     if column.kind is ColumnKind.NUMERIC:
         return as_numbers(raw, column.name, error)
     return as_names(raw, column.name, error)
+
+
+def no_event_time(name: str, schema: Schema, error: type[InputError]) -> InputError:
+    """The error for a time whose age cannot be told, since the time of its row is not there."""
+    return error(
+        f"its age cannot be told without the time of each row, {schema.timestamp!r}.",
+        field=name,
+        remedy=f"Give the column {schema.timestamp!r} too.",
+    )
 
 
 def as_numbers(raw: RawColumn, name: str, error: type[InputError] = EventError) -> Numbers:
@@ -322,16 +350,33 @@ def _spelled_number(text: str, name: str, error: type[InputError]) -> float:
         ) from None
 
 
+def parsed_time(text: str) -> float:
+    """ISO 8601 text as microseconds since 1970-01-01 UTC; a time without an offset is UTC, a date its midnight.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+
+    Examples
+    --------
+    >>> parsed_time("1970-01-02"), parsed_time("1970-01-01T02:00:00+02:00")
+    (86400000000.0, 0.0)
+    """
+    time = datetime.fromisoformat(text.strip())
+    if time.tzinfo is None:
+        time = time.replace(tzinfo=UTC)
+    return float((time - _EPOCH) // _MICROSECOND)
+
+
 def _spelled_time(text: str, name: str, error: type[InputError]) -> float:
     try:
-        time = datetime.fromisoformat(text.strip())
+        return parsed_time(text)
     except ValueError:
         raise error(
             f"{text[:40]!r} is not a time.", field=name, remedy="Write times like 2024-05-01T12:00:00Z."
         ) from None
-    if time.tzinfo is None:
-        time = time.replace(tzinfo=UTC)
-    return float(round((time - _EPOCH).total_seconds() * MICROSECONDS))
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)

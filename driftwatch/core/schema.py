@@ -10,11 +10,21 @@ from driftwatch.core.records import ColumnKind, ColumnRole, Task
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """One column that is measured."""
+    """One column that is measured.
+
+    ``is_age`` is for numeric features that are times: what is measured is the age that each has in its row, in seconds
+    up to the row's event time.
+    """
 
     name: str
     kind: ColumnKind
     role: ColumnRole
+    is_age: bool = False
+
+    @property
+    def kind_text(self) -> str:
+        """The kind as people and documents have it: ``datetime`` for an age."""
+        return "datetime" if self.is_age else self.kind.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

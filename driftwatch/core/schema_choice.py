@@ -220,11 +220,12 @@ def chosen_schema(options: FitOptions, survey: Survey, task: Task, classes: tupl
         if role is not ColumnRole.FEATURE:
             columns.append(Column(name=name, kind=_kind_for_role(column, role, task), role=role))
             continue
-        reason = _reason_to_set_aside(column, survey, named_categorical=name in options.categorical)
+        reason = _reason_to_set_aside(column, survey, options)
         if reason is not None:
             set_aside.append(SetAside(name=name, reason=reason))
         else:
-            columns.append(Column(name=name, kind=_kind_of(column, name in options.categorical), role=role))
+            kind, is_age = _kind_of(column, name in options.categorical), column.kind is RawKind.TIME
+            columns.append(Column(name=name, kind=kind, role=role, is_age=is_age))
     if not columns:
         reasons = "; ".join(f"{aside.name}: {aside.reason}" for aside in set_aside[:5])
         raise ReferenceDataError(
@@ -277,15 +278,19 @@ def _kind_for_role(column: ColumnSurvey, role: ColumnRole, task: Task) -> Column
 def _kind_of(column: ColumnSurvey, named_categorical: bool) -> ColumnKind:
     if column.kind is RawKind.BOOLEAN:
         return ColumnKind.BOOLEAN
-    return ColumnKind.NUMERIC if column.kind in WHOLE_AND_REAL and not named_categorical else ColumnKind.CATEGORICAL
+    numeric = column.kind is RawKind.TIME or (column.kind in WHOLE_AND_REAL and not named_categorical)
+    return ColumnKind.NUMERIC if numeric else ColumnKind.CATEGORICAL
 
 
-def _reason_to_set_aside(column: ColumnSurvey, survey: Survey, *, named_categorical: bool) -> str | None:
+def _reason_to_set_aside(column: ColumnSurvey, survey: Survey, options: FitOptions) -> str | None:
     """Why a feature is not measured, None if it is."""
+    named_categorical = column.name in options.categorical
     if column.kind is RawKind.OPAQUE:
         return f"it holds {column.kind.words}"
     if column.kind is RawKind.TIME:
-        return "it holds dates or times, which only move forward"
+        if options.timestamp is None:
+            return "it holds dates or times; name the timestamp column to have it measured as an age"
+        return None if column.n_finite else "no row has both it and a time"
     if RawKind.TIME in column.kinds:
         return "it holds dates or times in some batches and other values in others"
     if column.n_present == 0:

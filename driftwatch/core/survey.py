@@ -21,7 +21,7 @@ from driftwatch.core.natural_windows import WindowRows
 from driftwatch.core.raw_column import RawColumn, RawKind
 from driftwatch.core.records import Task
 from driftwatch.core.row_sample import RowSample
-from driftwatch.core.table import Names, name_of
+from driftwatch.core.table import Ages, Names, Numbers, name_of
 from driftwatch.errors import ReferenceDataError
 
 if TYPE_CHECKING:
@@ -180,6 +180,7 @@ class Survey:
         if options.task == Task.REGRESSION:
             self._spelled |= {name for name in (options.label, options.prediction) if name is not None}
         self._sample_rows = sample_rows
+        self._event_time: NDArray[np.float64] | None = None
         self._sample: RowSample | None = None
         self.columns: dict[str, ColumnSurvey] = {}
         self.windows = WindowRows()
@@ -194,9 +195,12 @@ class Survey:
             If a column cannot be read as its role asks for.
         """
         numbers: dict[str, NDArray[np.float64]] = {}
+        timestamp = self._options.timestamp
+        if timestamp is not None and timestamp in raw.columns:
+            self._event_time = as_times(raw.columns[timestamp], timestamp, ReferenceDataError)
+            self.windows.add(self._event_time)
         for name, column in raw.columns.items():
-            if name == self._options.timestamp:
-                self.windows.add(as_times(column, name, ReferenceDataError))
+            if name == timestamp:
                 continue
             found = self.columns.setdefault(name, ColumnSurvey(name)).add(self._as_meant(name, column))
             if found is not None:
@@ -236,7 +240,9 @@ class Survey:
         return ValueCounts(values, counts), *scale_of(ascending)
 
     def _as_meant(self, name: str, column: RawColumn) -> RawColumn:
-        """Numbers that are counted by name, and texts that stand for numbers."""
+        """Numbers that are counted by name, texts that stand for numbers, and times as ages."""
+        if column.kind is RawKind.TIME and isinstance(column.values, Numbers) and self._event_time is not None:
+            return RawColumn(RawKind.TIME, Ages.of(column.values.values, self._event_time))
         if name in self._options.categorical and column.kind in WHOLE_AND_REAL:
             return RawColumn(column.kind, as_names(column, name, ReferenceDataError))
         if name in self._spelled and isinstance(column.values, Names):

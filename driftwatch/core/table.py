@@ -35,6 +35,32 @@ class Numbers:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Ages(Numbers):
+    """Times, measured as the age that each has in its row: seconds from it to the row's event time.
+
+    ``values`` are the ages, negative for times that lie ahead; ``times`` are what they were made of, in microseconds
+    since 1970-01-01 UTC (whole numbers, ``nan`` where missing), so that a log can keep them.
+    """
+
+    times: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, times: NDArray[np.float64], event_time: NDArray[np.float64] | NDArray[np.int64]) -> Ages:
+        """Ages of times, both in microseconds; ``nan`` where either is not known.
+
+        Examples
+        --------
+        >>> Ages.of(np.array([0.0, np.nan]), np.array([2_500_000, 0])).values.tolist()
+        [2.5, nan]
+        """
+        return cls((event_time - times) / 1_000_000, times)
+
+    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Ages:
+        """The rows chosen by position or by mask."""
+        return Ages(self.values[rows], self.times[rows])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Names:
     """A column counted by name: ``codes`` (``int32``) point into ``names``; ``-1`` is missing."""
 
@@ -128,6 +154,9 @@ def concatenated(parts: Sequence[Values]) -> Values:
     TypeError
         Where numbers and names are mixed, or nothing is given.
     """
+    ages = [part for part in parts if isinstance(part, Ages)]
+    if ages and len(ages) == len(parts):
+        return Ages(np.concatenate([part.values for part in ages]), np.concatenate([part.times for part in ages]))
     if parts and all(isinstance(part, Numbers) for part in parts):
         return Numbers(np.concatenate([part.values for part in parts if isinstance(part, Numbers)]))
     named = [part for part in parts if isinstance(part, Names)]

@@ -9,11 +9,13 @@ from datetime import datetime
 from typing import cast
 
 import numpy as np
+from numpy.typing import NDArray
 
+from driftwatch.core.frames import parsed_time
 from driftwatch.core.records import ColumnKind
 from driftwatch.core.schema import Column
-from driftwatch.core.table import Names, Numbers, Values, name_of
-from driftwatch.core.windows import to_microseconds
+from driftwatch.core.table import Ages, Names, Numbers, Values, name_of
+from driftwatch.core.windows import MICROSECONDS, to_microseconds
 from driftwatch.errors import EventError
 
 Problem = Callable[[int, str], None]
@@ -24,9 +26,18 @@ _TEXT_TYPES = frozenset({str, type(None)})
 _NUMBER_WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _LARGEST_SHOWN = 40
 
+LARGEST_TIME_SECONDS = 253_402_300_800
+"""The end of the year 9999, in seconds since 1970: beyond it numbers are no times (milliseconds, most often)."""
 
-def column_values(values: Sequence[object], column: Column, problem: Problem) -> Values:
-    """Values of one column of the schema, by the kind that the baseline froze."""
+
+def column_values(
+    values: Sequence[object], column: Column, problem: Problem, event_time: NDArray[np.int64] | None = None
+) -> Values:
+    """Values of one column of the schema, by the kind that the baseline froze; times as ages up to ``event_time``."""
+    if column.is_age:
+        if event_time is None:
+            raise TypeError("ages are measured up to the event time")
+        return Ages.of(time_values(values, problem), event_time)
     if column.kind is ColumnKind.NUMERIC:
         return number_values(values, problem)
     return name_values(values, problem)
@@ -59,6 +70,29 @@ def _number(value: object, row: int, problem: Problem) -> float:
         except OverflowError:
             problem(row, "is beyond the range of a 64-bit float.")
     return math.nan
+
+
+def time_values(values: Sequence[object], problem: Problem) -> NDArray[np.float64]:
+    """Times in microseconds since 1970 UTC, ``nan`` where missing: ISO 8601 text, or seconds since 1970.
+
+    A time without an offset is UTC, a date is its midnight; anything else is a problem.
+    """
+    times = np.full(len(values), math.nan)
+    for row, value in enumerate(values):
+        if value is None:
+            continue
+        if isinstance(value, str):
+            try:
+                times[row] = parsed_time(value)
+            except ValueError:
+                problem(row, f"must be a time such as 2026-01-31T08:00:00Z, not the text {shortened(value)!r}.")
+        elif isinstance(value, bool) or not isinstance(value, int | float):
+            problem(row, f"must be a time, not {_kind_of(value)}.")
+        elif not abs(value) < LARGEST_TIME_SECONDS:
+            problem(row, "is no time: it is too many seconds since 1970.")
+        else:
+            times[row] = round(value * MICROSECONDS)
+    return times
 
 
 def name_values(values: Sequence[object], problem: Problem) -> Names:

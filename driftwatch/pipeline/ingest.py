@@ -203,7 +203,7 @@ class Ingest:
         nothing = (None,) * len(rows)
         columns: dict[str, Values] = {
             column.name: column_values(
-                given.pop(column.name, nothing), column, problems.at(f"features.{column.name}", indexes)
+                given.pop(column.name, nothing), column, problems.at(f"features.{column.name}", indexes), times
             )
             for column in schema.features
         }

@@ -13,10 +13,10 @@ from driftwatch.core.events import LabelBatch, PredictionBatch
 from driftwatch.core.frames import as_names, as_times
 from driftwatch.core.raw_column import RawColumn, RawKind
 from driftwatch.core.records import ColumnKind, Task
-from driftwatch.core.table import Names, Numbers, Table, Values
-from driftwatch.core.windows import to_microseconds
+from driftwatch.core.table import Ages, Names, Numbers, Table, Values
+from driftwatch.core.windows import MICROSECONDS, to_microseconds
 from driftwatch.errors import EventError
-from driftwatch.pipeline.columns import check_classes, check_finite
+from driftwatch.pipeline.columns import LARGEST_TIME_SECONDS, check_classes, check_finite, time_values
 from driftwatch.pipeline.ingest_limits import FieldProblems, IngestLimits, Problems, checked_ids
 from driftwatch.wire.columnar import LONE_SCORE, LabelColumns, PredictionColumns
 
@@ -54,10 +54,14 @@ def checked_predictions(
         text = f"has {len(given.features):,} entries; at most {limits.features:,} are taken."
         raise EventError(text, field="features")
     known = {column.name: column for column in schema.features}
-    columns: dict[str, Values] = {
-        name: _values(given.features.get(name), column.kind, n_rows, f"features.{name}")
-        for name, column in known.items()
-    }
+    event_time = _times(given.event_time, n_rows, limits, now, problems.at("event_time", indexes))
+    columns: dict[str, Values] = {}
+    for name, column in known.items():
+        raw, field = given.features.get(name), f"features.{name}"
+        if column.is_age:
+            columns[name] = _ages(raw, event_time, field, problems.at(field, indexes))
+        else:
+            columns[name] = _values(raw, column.kind, n_rows, field)
     extra: dict[str, Values] = {
         name: _as_it_is(raw, f"features.{name}") for name, raw in given.features.items() if name not in known
     }
@@ -72,7 +76,7 @@ def checked_predictions(
         prediction_ids=checked_ids(
             given.prediction_ids or [None] * n_rows, limits, problems.at("prediction_id", indexes)
         ),
-        event_time=_times(given.event_time, n_rows, limits, now, problems.at("event_time", indexes)),
+        event_time=event_time,
         segments=_segments(given.segments, n_rows, limits, problems.at("segment", indexes)),
         columns=Table(columns, n_rows),
         extra=Table(extra, n_rows),
@@ -108,6 +112,18 @@ def _values(raw: RawColumn | None, kind: ColumnKind, n_rows: int, field: str) ->
         missing: Values = Numbers(np.full(n_rows, np.nan))
         return missing if kind is ColumnKind.NUMERIC else Names(np.full(n_rows, -1, dtype=np.int32), ())
     return _numbers(raw, field) if kind is ColumnKind.NUMERIC else as_names(raw, field, EventError)
+
+
+def _ages(raw: RawColumn | None, event_time: NDArray[np.int64], field: str, problem: FieldProblems) -> Ages:
+    """Times as ages; texts are read one by one, so that a bad one is named with its row."""
+    if raw is None:
+        return Ages.of(np.full(len(event_time), np.nan), event_time)
+    if isinstance(raw.values, Names) and raw.kind in (RawKind.TEXT, RawKind.CATEGORY):
+        return Ages.of(time_values(raw.values.to_list(), problem), event_time)
+    times = as_times(raw, field, EventError)
+    for row in np.flatnonzero(np.abs(times) >= LARGEST_TIME_SECONDS * MICROSECONDS).tolist():
+        problem(row, "is no time: it is too many seconds since 1970.")
+    return Ages.of(times, event_time)
 
 
 def _numbers(raw: RawColumn, field: str) -> Numbers:

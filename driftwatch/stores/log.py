@@ -267,12 +267,13 @@ def _kinds(table: Table) -> dict[str, bool]:
 
 def _predictions_of(table: Any, described: dict[str, Any]) -> PredictionBatch:
     columns = [LogColumn(*one) for one in described["columns"]]
-    values = {(one.is_extra, one.name): _column(table, one.file_name) for one in columns}
+    event_time = microseconds_of(_array(table, "event_time"))
+    values = {(one.is_extra, one.name): values_of(_array(table, one.file_name), event_time) for one in columns}
     return PredictionBatch(
         model=described["model"],
         model_version=described["model_version"],
         prediction_ids=tuple(_array(table, "prediction_id").to_pylist()),
-        event_time=microseconds_of(_array(table, "event_time")),
+        event_time=event_time,
         segments=texts_of(_array(table, "segment")),
         columns=Table({name: values[False, name] for name in described["order"]}, table.num_rows),
         extra=Table({one.name: values[True, one.name] for one in columns if one.is_extra}, table.num_rows),

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftwatch.core.events import Batch, LabelBatch, PredictionBatch
-from driftwatch.core.table import MISSING_CODE, Names, Numbers, Table, Values, concatenated
+from driftwatch.core.table import MISSING_CODE, Ages, Names, Numbers, Table, Values, concatenated
 from driftwatch.core.windows import from_microseconds, to_microseconds
 from driftwatch.ports import SpoolEntry
 
@@ -61,7 +61,10 @@ def _days(event_time: NDArray[np.int64]) -> Iterator[tuple[date, NDArray[np.intp
 def _layout(batch: Batch) -> tuple[str, str]:
     if isinstance(batch, LabelBatch):
         return "labels", "names" if isinstance(batch.labels, Names) else "numbers"
-    columns = [(name, isinstance(values, Names)) for name, values in batch.columns.columns.items()]
+    columns = [
+        (name, "times" if isinstance(values, Ages) else isinstance(values, Names))
+        for name, values in batch.columns.columns.items()
+    ]
     text = json.dumps([batch.model_version, batch.prediction, batch.scores, columns])
     return "predictions", hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
 

@@ -19,7 +19,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from driftwatch.core.events import Batch, LabelBatch, PredictionBatch
-from driftwatch.core.table import MISSING_CODE, Names, Numbers, Table, Values
+from driftwatch.core.table import MISSING_CODE, Ages, Names, Numbers, Table, Values
 from driftwatch.errors import StoreError
 
 FORMAT_VERSION = "1"
@@ -31,11 +31,12 @@ NAMES_TYPE = pa.dictionary(pa.int32(), pa.string())
 TIME_TYPE = pa.timestamp("us", tz="UTC")
 """How a time is kept."""
 
+_NO_TIME = np.iinfo(np.int64).min
 _PREDICTIONS, _LABELS = "predictions", "labels"
 _MALFORMED = (pa.ArrowException, OSError, ValueError, KeyError, TypeError, IndexError, StopIteration)
 
-_Layout = tuple[tuple[str, str, bool], ...]
-"""Name, role and whether it holds names, for each column."""
+_Layout = tuple[tuple[str, str, str], ...]
+"""Name, role and what it holds (a key of `_TYPES`), for each column."""
 
 
 def encode(batch: Batch) -> bytes:
@@ -66,7 +67,7 @@ def encode(batch: Batch) -> bytes:
     """
     try:
         if isinstance(batch, LabelBatch):
-            schema = _schema(_LABELS, (batch.model, "", None, ()), (("label", "label", _holds_names(batch.labels)),))
+            schema = _schema(_LABELS, (batch.model, "", None, ()), (("label", "label", _held(batch.labels)),))
             arrays = [*_leading(batch), array_of(batch.labels)]
         else:
             schema = _schema(
@@ -108,7 +109,13 @@ def decode(data: bytes) -> Batch:
 
 
 def array_of(values: Values, *, nan_is_null: bool = False) -> Any:
-    """A column as an Arrow array; ``nan_is_null`` writes missing numbers as null instead of ``nan``."""
+    """A column as an Arrow array; ``nan_is_null`` writes missing numbers as null instead of ``nan``.
+
+    Of ages the times are kept.
+    """
+    if isinstance(values, Ages):
+        known = ~np.isnan(values.times)
+        return _flat(TIME_TYPE, np.where(known, values.times, 0.0).astype(np.int64), known)
     if isinstance(values, Numbers):
         present = ~np.isnan(values.values) if nan_is_null else None
         return _flat(pa.float64(), values.values.astype(np.float64, copy=False), present)
@@ -147,14 +154,18 @@ def text_array(values: Sequence[str]) -> Any:
     return pa.Array.from_buffers(pa.string(), len(values), [None, pa.py_buffer(offsets), pa.py_buffer(encoded)])
 
 
-def values_of(array: Any) -> Values:
-    """The inverse of `array_of`; null numbers become ``nan``.
+def values_of(array: Any, event_time: NDArray[np.int64] | None = None) -> Values:
+    """The inverse of `array_of`; null numbers become ``nan``, times ages up to ``event_time``.
 
     Raises
     ------
     TypeError
-        If the array holds neither ``float64`` nor dictionary-encoded text.
+        If the array holds neither ``float64`` nor dictionary-encoded text, nor times of rows whose own is known.
     """
+    if array.type == TIME_TYPE and event_time is not None:
+        times = _read_flat(array, np.int64, _NO_TIME).astype(np.float64)
+        times[times == float(_NO_TIME)] = np.nan
+        return Ages.of(times, event_time)
     if array.type == pa.float64():
         return Numbers(_read_flat(array, np.float64, np.nan))
     if array.type != NAMES_TYPE:
@@ -224,8 +235,11 @@ def microseconds_of(array: Any) -> NDArray[np.int64]:
     return _read_flat(array, np.int64, 0)
 
 
-def _holds_names(values: Values) -> bool:
-    return isinstance(values, Names)
+_TYPES = {"names": NAMES_TYPE, "numbers": pa.float64(), "times": TIME_TYPE}
+
+
+def _held(values: Values) -> str:
+    return "names" if isinstance(values, Names) else "times" if isinstance(values, Ages) else "numbers"
 
 
 def _layout(batch: PredictionBatch) -> _Layout:
@@ -233,9 +247,9 @@ def _layout(batch: PredictionBatch) -> _Layout:
     return (
         *(
             (name, "prediction" if name == batch.prediction else "score" if name in scores else "feature", held)
-            for name, held in ((name, _holds_names(values)) for name, values in batch.columns.columns.items())
+            for name, held in ((name, _held(values)) for name, values in batch.columns.columns.items())
         ),
-        *((name, "extra", _holds_names(values)) for name, values in batch.extra.columns.items()),
+        *((name, "extra", _held(values)) for name, values in batch.extra.columns.items()),
     )
 
 
@@ -248,10 +262,7 @@ def _schema(kind: str, identity: tuple[str, str, str | None, tuple[str, ...]], l
     ]
     if kind == _PREDICTIONS:
         fields.append(pa.field("segment", NAMES_TYPE, metadata={"driftwatch.role": "segment"}))
-    fields += [
-        pa.field(name, NAMES_TYPE if held else pa.float64(), metadata={"driftwatch.role": role})
-        for name, role, held in layout
-    ]
+    fields += [pa.field(name, _TYPES[held], metadata={"driftwatch.role": role}) for name, role, held in layout]
     metadata = {
         "driftwatch.format": FORMAT_VERSION,
         "driftwatch.kind": kind,
@@ -300,9 +311,11 @@ def _batch(metadata: Mapping[str, str], rows: Any) -> Batch:
     outputs = json.loads(metadata["driftwatch.outputs"])
     measured = {"feature", "prediction", "score"}
     columns = {
-        rows.schema.field(at).name: values_of(rows.column(at)) for at, role in enumerate(roles) if role in measured
+        rows.schema.field(at).name: values_of(rows.column(at), event_time)
+        for at, role in enumerate(roles)
+        if role in measured
     }
-    extra = {name: values_of(rows.column(at)) for name, at in by_role.get("extra", {}).items()}
+    extra = {name: values_of(rows.column(at), event_time) for name, at in by_role.get("extra", {}).items()}
     return PredictionBatch(
         model=metadata["driftwatch.model"],
         model_version=metadata["driftwatch.model_version"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -13,8 +14,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from driftwatch.core.events import PredictionBatch
-from driftwatch.core.table import Names, Numbers, Values, name_of
-from driftwatch.wire.arrow import times
+from driftwatch.core.table import Ages, Names, Numbers, Values, name_of
+from driftwatch.wire.arrow import array_of, times
 
 CONTENT_TYPE = "application/vnd.apache.parquet"
 LEADING = ("prediction_id", "event_time", "model_version", "segment")
@@ -121,6 +122,8 @@ def _free(name: str, columns: dict[str, Any]) -> str:
 
 
 def _array(values: Values) -> Any:
+    if isinstance(values, Ages):
+        return array_of(values)
     if isinstance(values, Numbers):
         return pa.array(values.values, type=_NUMBER, from_pandas=True)
     assert isinstance(values, Names)
@@ -140,9 +143,13 @@ def _fitted(table: Any, schema: Any) -> Any:
         elif table.schema.field(field.name).type == field.type:
             arrays.append(table.column(field.name))
         else:
-            numbers = table.column(field.name).to_pylist()
-            arrays.append(pa.array([None if one is None else name_of(one) for one in numbers], type=_TEXT))
+            values = table.column(field.name).to_pylist()
+            arrays.append(pa.array([None if one is None else _name(one) for one in values], type=_TEXT))
     return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _name(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else name_of(value)
 
 
 __all__ = ["CONTENT_TYPE", "LabelledRows", "write_rows"]
