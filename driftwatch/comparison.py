@@ -6,7 +6,7 @@ import json
 import math
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -19,6 +19,10 @@ from driftwatch.core.evidence import FalseAlarmBudget
 from driftwatch.core.foreign_columns import raw_column
 from driftwatch.core.frames import as_times, columns_of, converted, missing_column, no_event_time
 from driftwatch.core.judge import JudgePolicy
+from driftwatch.core.multivariate.finding import JointFinding
+from driftwatch.core.multivariate.rows import RowSample
+from driftwatch.core.multivariate.samples import MOST_ROWS
+from driftwatch.core.multivariate.together import chosen_tests, for_columns, judged_together
 from driftwatch.core.performance import PerformanceSums
 from driftwatch.core.profile import ColumnProfile, Profile
 from driftwatch.core.records import ColumnRole, Measurement
@@ -71,6 +75,7 @@ class Report(core.Report):
                 for verdict in self.verdicts
             ],
             "findings": [{name: _finite(value) for name, value in row.items()} for row in self.rows()],
+            "together": [_joint_document(one) for one in self.joint],
         }
         return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
 
@@ -101,7 +106,14 @@ class Report(core.Report):
 
 
 def compare(
-    reference: Any, live: Any, *, false_alarms: str | None = None, policy: JudgePolicy | None = None, **fit: Any
+    reference: Any,
+    live: Any,
+    *,
+    false_alarms: str | None = None,
+    policy: JudgePolicy | None = None,
+    together: bool | str | Collection[str] = False,
+    reference_rows: Any = None,
+    **fit: Any,
 ) -> Report:
     """Compare live rows with a reference.
 
@@ -113,21 +125,28 @@ def compare(
         the ends of the baseline's cells, with its error bound.
     live
         The rows to compare, likewise; columns that the baseline does not know are not looked at. Labels are
-        optional: with them and predictions, quality and label drift are judged too.
+        optional: with them and predictions, quality and label drift are judged too. An iterator of frames is counted
+        one after another, in memory for one of them, and over the baseline's cells.
     false_alarms
         Budget such as ``"1 per 1000 windows"``: with one window, a test at level 1/1000 over all columns. By default
         the policy's, which is ``"1 per 1000 windows"``.
     policy
         Everything else that can be chosen.
+    together
+        Look at the features together, too: True for all tests of `driftwatch.core.multivariate.JOINT_TESTS`, or
+        names of some. A fifth of the budget is theirs then (`driftwatch.core.multivariate.together`).
+    reference_rows
+        Where ``reference`` is a baseline, which holds none: the rows for ``together``, a frame or an iterator of
+        frames. Of many rows a uniform sample is kept.
     **fit
         For `Baseline.fit`, where ``reference`` is rows.
 
     Returns
     -------
     Report
-        ``status``, ``findings``, ``verdicts``, ``to_frame()``, ``to_json()``, ``to_html()``, ``save_html(path)``. A
-        feature that ``live`` lacks, and a column that cannot be read as the baseline's kind or has another length than
-        the others, has a finding of status ``error`` that says why; the others are compared.
+        ``status``, ``findings``, ``verdicts``, ``joint``, ``to_frame()``, ``to_json()``, ``to_html()``,
+        ``save_html(path)``. A feature that ``live`` lacks, and a column that cannot be read as the baseline's kind or
+        has another length than the others, has a finding of status ``error`` that says why; the others are compared.
 
     Raises
     ------
@@ -136,9 +155,11 @@ def compare(
     EventError
         If ``live`` is no frame and no mapping of columns.
     SettingError
-        If the budget cannot be read, or is in time.
+        If the budget cannot be read, or is in time, or there is no test of a name in ``together``.
+    InputError
+        If columns are to be looked at together and there are no rows of the reference.
     TypeError
-        If options for fitting come with a fitted baseline.
+        If options for fitting come with a fitted baseline, or ``reference_rows`` with one that is not.
 
     Examples
     --------
@@ -149,24 +170,92 @@ def compare(
     >>> report = compare(reference, live)
     >>> report.status.value, report.drifted_columns, report.findings[0].change.direction.value
     ('drift', ('age',), 'up')
+
+    Two columns that go together in another way, each of them being as it was:
+
+    >>> x, noise = rng.normal(size=(2, 2_000))
+    >>> reference, live = {"a": x, "b": x + noise}, {"a": x, "b": noise - x}
+    >>> compare(reference, live).status.value
+    'ok'
+    >>> report = compare(reference, live, together="correlation_change")
+    >>> report.status.value, report.joint[0].pairs, report.joint[0].text
+    ('drift', (('a', 'b'),), 'rank correlation of a and b 0.70 -> -0.69')
     """
+    tests = chosen_tests(together)
     if isinstance(reference, Baseline):
         if fit:
             raise TypeError(f"a fitted baseline takes no options for fitting: {', '.join(sorted(fit))}")
         baseline = reference
         kept: _Kept = baseline.kept.get
+        if tests and reference_rows is None:
+            raise InputError(
+                "a baseline holds no rows, and columns can only be looked at together in rows.",
+                field="together",
+                remedy="Give the reference's rows too (reference_rows=...), or as the reference.",
+            )
     else:
+        if reference_rows is not None:
+            raise TypeError("reference_rows go with a fitted baseline: here the reference's own are taken")
+        reference_rows = reference
         baseline = Baseline.fit(reference, **fit)
         kept = _sorted_when_asked(baseline, reference)
     judging = policy or JudgePolicy(budget=FalseAlarmBudget.parse(DEFAULT_BUDGET))
     if false_alarms is not None:
         judging = replace(judging, budget=FalseAlarmBudget.parse(false_alarms))
-    report = core.compared(baseline, _counted(baseline, live, kept), judging)
+    if not tests:
+        return _shown(core.compared(baseline, _live(baseline, live, kept), judging))
+    sample = RowSample(baseline.schema.features, MOST_ROWS)
+    by_column = replace(judging, budget=for_columns(judging.budget))
+    report = core.compared(baseline, _live(baseline, live, kept, sample), by_column)
+    rows = RowSample(baseline.schema.features, error=ReferenceDataError)
+    for part in _parts(reference_rows):
+        rows.add(part)
+    unread = {**rows.unread, **sample.unread}
+    found = judged_together(rows.table(), sample.table(), tests, judging, unread=unread)
+    return _shown(
+        replace(
+            report,
+            joint=found.findings,
+            verdicts=(*report.verdicts, found.verdict),
+            run_length=judging.budget.run_length(None),
+        )
+    )
+
+
+def _shown(report: core.Report) -> Report:
     return Report(**{one.name: getattr(report, one.name) for one in fields(report)})
+
+
+def _parts(rows: Any) -> Iterator[Any]:
+    """One frame, or one after another."""
+    return rows if isinstance(rows, Iterator) else iter((rows,))
+
+
+def _live(baseline: Baseline, live: Any, kept: _Kept, sample: RowSample | None = None) -> core.Live:
+    """The live rows as counts, and a sample of them where one is wanted."""
+    if not isinstance(live, Iterator):
+        if sample is not None:
+            sample.add(live)
+        return _counted(baseline, live, kept)
+    profile, sums = Profile.empty(baseline), None
+    unread: dict[str, str] = {}
+    for part in live:
+        if sample is not None:
+            sample.add(part)
+        counted = _counted(baseline, part, _nothing_kept)
+        profile += counted.profile
+        unread.update(counted.unread)
+        if counted.sums is not None:
+            sums = counted.sums if sums is None else sums + counted.sums
+    return core.Live(profile=profile, sums=sums, unread=unread)
 
 
 _Kept = Callable[[str], KeptNumbers | None]
 """The reference's values of a numeric column, by its name; None where they are not known."""
+
+
+def _nothing_kept(name: str) -> None:
+    """Part by part, exact statistics cannot be had."""
 
 
 def _sorted_when_asked(baseline: Baseline, reference: Any) -> _Kept:
@@ -287,6 +376,25 @@ def _performance(baseline: Baseline, found: Mapping[str, _LiveColumn]) -> Perfor
     if label is None or prediction is None:
         return PerformanceSums.empty(schema.task, schema.classes)
     return PerformanceSums.of(schema.task, schema.classes, prediction, label)
+
+
+def _joint_document(finding: JointFinding) -> dict[str, Any]:
+    return {
+        "test": finding.test,
+        "score": _finite(finding.score),
+        "interval": [_finite(end) for end in finding.interval],
+        "threshold": _finite(finding.threshold.value),
+        "threshold_origin": finding.threshold.origin.value,
+        "p_value": finding.p_value,
+        "n_reference": finding.n_reference,
+        "n_live": finding.n_live,
+        "status": finding.status.value,
+        "columns": list(finding.columns),
+        "pairs": [list(pair) for pair in finding.pairs],
+        "text": finding.text,
+        "error_bound": finding.error_bound,
+        "note": finding.note,
+    }
 
 
 def _finite(value: str | float) -> str | float | None:

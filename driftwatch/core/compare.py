@@ -13,6 +13,7 @@ from driftwatch.core.baseline import Baseline
 from driftwatch.core.conclusion import worst
 from driftwatch.core.evidence import EvidenceMemory
 from driftwatch.core.judge import KIND_OF_ROLE, JudgePolicy, Measured, judge_inputs, judge_labels
+from driftwatch.core.multivariate.finding import JointFinding
 from driftwatch.core.performance import PerformanceSums
 from driftwatch.core.profile import Profile
 from driftwatch.core.records import (
@@ -41,7 +42,9 @@ class Report:
     findings
         One a column and statistic, and one of the model's quality where labels were given.
     verdicts
-        One a kind of alert that could be judged.
+        One a kind of alert that could be judged; and one more of feature drift where columns were looked at together.
+    joint
+        What was found of several columns at once, where that was asked for.
     baseline, profile
         What was compared, as counts: figures are drawn from them. None in a report that has none to draw.
     sums
@@ -56,6 +59,7 @@ class Report:
     n_live: int
     findings: tuple[Finding, ...]
     verdicts: tuple[Verdict, ...]
+    joint: tuple[JointFinding, ...] = ()
     baseline: Baseline | None = field(default=None, repr=False, compare=False)
     profile: Profile | None = field(default=None, repr=False, compare=False)
     sums: PerformanceSums | None = field(default=None, repr=False, compare=False)
@@ -69,6 +73,7 @@ class Report:
         """
         found = [one.status for one in self.verdicts]
         found += [Status.ERROR for one in self.findings if one.status is Status.ERROR]
+        found += [Status.ERROR for one in self.joint if one.status is Status.ERROR]
         return worst(found)
 
     @property

@@ -23,7 +23,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,10 +53,7 @@ class Placements:
         >>> round(placed.auc, 4), placed.live.tolist()
         (0.9167, [0.75, 1.0, 1.0])
         """
-        n, m = len(reference), len(live)
-        ranks = rankdata(np.concatenate([reference, live]))
-        above = (ranks[:n] - rankdata(reference)) / m
-        return cls(1.0 - above, (ranks[n:] - rankdata(live)) / n)
+        return cls(1.0 - share_below(live, reference), share_below(reference, live))
 
     @property
     def auc(self) -> float:
@@ -78,6 +74,19 @@ class Placements:
     def variance_of_drop(self, other: Placements) -> float:
         """The variance of the difference to another AUC of the same rows."""
         return _variance(self.reference - other.reference) + _variance(self.live - other.live)
+
+
+def share_below(sample: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """For each value the share of a sample below it, half of what is equal to it included.
+
+    Examples
+    --------
+    >>> share_below(np.array([1.0, 2.0, 2.0, 3.0]), np.array([2.0, 9.0])).tolist()
+    [0.5, 1.0]
+    """
+    ascending = np.sort(sample)
+    both = np.searchsorted(ascending, values, "left") + np.searchsorted(ascending, values, "right")
+    return np.asarray(both / (2.0 * len(sample)))
 
 
 def _variance(placements: NDArray[np.float64]) -> float:

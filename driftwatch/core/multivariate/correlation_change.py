@@ -2,8 +2,8 @@ r"""Pairs of columns that go together in another way: the change of their rank c
 
 Spearman's coefficient of each pair, on each side over its own ranks: a column that moved, stretched or grew tails by
 itself changes none of its pairs. Yes-or-no columns take part as 0 and 1; rows where one of a pair is missing are left
-out of that pair. The score is the change of the pair that says most; tolerance: a correlation may change by 0.1. ``nan``
-where a side is constant.
+out of that pair. The score is the change of the pair that says most; tolerance: a correlation may change by 0.1.
+``nan`` where a side is constant.
 
 How sure
 --------
@@ -11,9 +11,9 @@ How sure
 
 with the influence function ``psi`` of the coefficient, that of the estimated ranks included, ties or not; its mean
 square over the rows is the variance, whatever the distribution (Croux and Dehon). It is never taken for smaller than
-``(1 - rho**2)**2``, what two normal columns have at least. A pair's p-value is that of a true change as large as the tolerance. The p-value
-of all pairs is the smallest times their number (Bonferroni), which no dependence breaks; its interval is that of all
-pairs at once, too. The pairs named are those of Benjamini and Hochberg.
+``(1 - rho**2)**2``, what two normal columns have at least. A pair's p-value is that of a true change as large as the
+tolerance. The p-value of all pairs is the smallest times their number (Bonferroni), which no dependence breaks; its
+interval is that of all pairs at once, too. The pairs named are those of Benjamini and Hochberg.
 
 References
 ----------
@@ -32,8 +32,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
-from scipy.stats import rankdata
 
+from driftwatch.core.multivariate.auc import share_below
 from driftwatch.core.multivariate.encoding import Matrix
 from driftwatch.core.multivariate.finding import Pair
 from driftwatch.core.multivariate.joint_test import JointMeasurement, JointTest
@@ -76,10 +76,10 @@ def spearman(rows: Matrix) -> Correlations:
     Examples
     --------
     >>> found = spearman(np.array([[1.0, 2.0], [2.0, 4.0], [3.0, 3.0], [4.0, 9.0], [5.0, 7.0]]))
-    >>> round(found.values[0, 1], 2)
+    >>> round(float(found.values[0, 1]), 2)
     0.8
     """
-    holes = np.isnan(rows).any(axis=0)
+    holes: NDArray[np.bool_] = np.asarray(np.isnan(rows).any(axis=0))
     found = Correlations(*(np.full((rows.shape[1], rows.shape[1]), math.nan) for _ in range(2)))
     whole = np.flatnonzero(~holes)
     _put(found, whole, _complete(rows[:, whole]))
@@ -99,8 +99,9 @@ def pearson(rows: Matrix) -> Correlations:
 
     Examples
     --------
-    >>> round(pearson(np.array([[1.0, 2.0], [2.0, 4.0], [3.0, 3.0], [4.0, 9.0]])).values[0, 1], 4)
-    0.8067
+    >>> found = pearson(np.array([[1.0, 2.0], [2.0, 4.0], [3.0, 3.0], [4.0, 9.0]]))
+    >>> round(float(found.values[0, 1]), 4)
+    0.8305
     """
     centred = rows - rows.mean(axis=0)
     return _coefficients(centred, np.zeros((rows.shape[1], *rows.shape)))
@@ -115,7 +116,7 @@ def _complete(rows: Matrix) -> Correlations:
     n, columns = rows.shape
     if n < 3 or columns == 0:
         return Correlations(*(np.full((columns, columns), math.nan) for _ in range(2)))
-    ranks = (rankdata(rows, axis=0) - 0.5 * (n + 1)) / n
+    ranks = np.stack([share_below(column, column) for column in rows.T], axis=1) - 0.5
     of_ranks = np.empty((columns, n, columns))
     for column in range(columns):
         of_ranks[column] = _rank_influence(rows[:, column], ranks)

@@ -1,4 +1,4 @@
-r"""The domain classifier: can live rows be told from reference rows, and by which columns?
+r"""The domain classifier: how well live rows can be told from reference rows, and by which columns.
 
 A logistic regression learns to tell them apart from the features of `driftwatch.core.multivariate.encoding`, their
 squares and their products: means, spreads, and how columns go together. It is penalised (``L2``), runs on one thread in

@@ -3,9 +3,9 @@
 *Numbers* become normal scores: the share of the scale's rows below a value (half of those equal to it included), as a
 quantile of the standard normal distribution, at most 3 away from 0. No tail, however heavy, outweighs the rest, and no
 unit does.
-A missing value is 0, and 1 in a feature of its own. *Names* become one feature for each of the most common ones, one for
-all others (rare or never seen) and one for missing; of two names the first is enough. All features are centred on the
-scale's mean, so that a column's features vary by about 1 together, or less.
+A missing value is 0, and 1 in a feature of its own. *Names* become one feature for each of the most common ones, one
+for all others (rare or never seen) and one for missing; of two names the first is enough. All features are centred on
+the scale's mean, so that a column's features vary by about 1 together, or less.
 
 The scale is fitted on reference rows that are compared with nothing: given them, the other reference rows and live rows
 of the same distribution cannot be told apart by anything that is computed from the matrices.
@@ -27,6 +27,8 @@ MOST_NAMES = 20
 
 SMALLEST_SHARE = 0.01
 """A rarer name has none."""
+
+_FEWEST_ROWS = 5
 
 _FARTHEST = 3.0
 
@@ -70,8 +72,9 @@ class NameScale:
     def of(cls, values: Names) -> NameScale:
         """Fit it."""
         counts = np.bincount(values.codes[values.codes >= 0], minlength=len(values.names))
-        order = [code for code in np.argsort(-counts, kind="stable")[:MOST_NAMES].tolist() if counts[code] > 0]
-        return cls(tuple(values.names[code] for code in order if counts[code] >= SMALLEST_SHARE * len(values)))
+        order = np.argsort(-counts, kind="stable")[:MOST_NAMES].tolist()
+        fewest = max(SMALLEST_SHARE * len(values), _FEWEST_ROWS)
+        return cls(tuple(values.names[code] for code in order if counts[code] >= fewest))
 
     def features(self, values: Names) -> Matrix:
         """Shape ``(rows, names + 2)``: one a name (of two names only the first), others, missing; not centred."""
@@ -104,7 +107,7 @@ class Encoding:
     Examples
     --------
     >>> from driftwatch.core.table import Names, Numbers, Table
-    >>> rows = Table({"x": Numbers(np.arange(5.0)), "c": Names.of(["a", "b", "a", "a", "b"])}, 5)
+    >>> rows = Table({"x": Numbers(np.arange(5.0)), "c": Names.of(["a", "a", "a", "a", "a"])}, 5)
     >>> encoding, matrix = Encoding.fitted(rows)
     >>> matrix.shape, encoding.owners.tolist()
     ((5, 5), [0, 0, 1, 1, 1])

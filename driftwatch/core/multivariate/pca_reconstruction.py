@@ -15,7 +15,7 @@ How sure
 Directions and errors have different rows: given the directions, the errors of each side are independent, and bounded,
 since the features are. Their mean is normal for the number of rows that is asked for; the p-value is that of a true
 shift as large as the tolerance. The columns named are those whose own squared errors shifted, by the same test, at a
-false-discovery rate.
+false-discovery rate, and by more than a tenth of what all columns' did.
 
 References
 ----------
@@ -41,6 +41,12 @@ from driftwatch.core.multivariate.several import Z_95, named, p_value_beyond
 
 EXPLAINED = 2.0 / 3.0
 """The share of the reference's variance that the directions explain, at least."""
+
+_SMALLEST_PART = 0.1
+"""Of all columns' shifts of squared errors, that a column must have more of to be named."""
+
+_SMALLEST_SPREAD = 1e-9
+"""Errors that vary by less are those of rounding: the directions reach every row."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,7 +79,7 @@ class Directions:
         --------
         >>> rows = np.array([[1.0, 1.1], [2.0, 1.9], [3.0, 3.0]])
         >>> Directions.of(rows).residuals(rows + [0.1, -0.1]).round(2).tolist()
-        [[0.04, -0.05], [0.14, -0.15], [0.09, -0.09]]
+        [[0.07, -0.07], [0.15, -0.15], [0.07, -0.08]]
         """
         centre = rows.mean(axis=0)
         values, vectors = np.linalg.eigh(np.cov(rows, rowvar=False))
@@ -90,7 +96,7 @@ class Directions:
 
     def errors(self, rows: Matrix) -> NDArray[np.float64]:
         """The distance of each row."""
-        return np.linalg.norm(self.residuals(rows), axis=1)
+        return np.asarray(np.linalg.norm(self.residuals(rows), axis=1))
 
 
 def measure(samples: Samples, tolerance: float, rate: float) -> JointMeasurement:
@@ -101,7 +107,7 @@ def measure(samples: Samples, tolerance: float, rate: float) -> JointMeasurement
     reference, live = directions.residuals(samples.reference), directions.residuals(samples.live)
     before, after = np.linalg.norm(reference, axis=1), np.linalg.norm(live, axis=1)
     spread = float(before.std(ddof=1))
-    if not spread > 0.0:
+    if not spread > _SMALLEST_SPREAD:
         return JointMeasurement.undefined(samples, tolerance, "the reference's errors do not vary")
     moved = float(after.mean() - before.mean()) / spread
     error = float(_error_of_difference(before[:, None], after[:, None])[0]) / spread
@@ -128,13 +134,12 @@ def _error_of_difference(before: Matrix, after: Matrix) -> NDArray[np.float64]:
     return np.asarray(np.sqrt(variance))
 
 
-def _named_columns(
-    samples: Samples, reference: Matrix, live: Matrix, tolerance: float, rate: float
-) -> tuple[str, ...]:
+def _named_columns(samples: Samples, reference: Matrix, live: Matrix, tolerance: float, rate: float) -> tuple[str, ...]:
     before, after = (_by_column(samples, residuals) for residuals in (reference, live))
     difference, error = after.mean(axis=0) - before.mean(axis=0), _error_of_difference(before, after)
-    # In units of the reference's own spread, as the score is; where that is 0, any error is beyond it.
-    much = tolerance * before.std(axis=0, ddof=1)
+    # In units of the reference's own spread, as the score is; and what leaks into other columns, since directions are
+    # estimates, is a small part of the whole.
+    much = np.maximum(tolerance * before.std(axis=0, ddof=1), _SMALLEST_PART * np.abs(difference).sum())
     found = named(p_value_beyond(difference, error, much), rate)
     strength = (np.abs(difference) - much) / np.where(error > 0.0, error, math.inf)
     return tuple(samples.columns[position] for position in sorted(found, key=lambda at: -strength[at]))

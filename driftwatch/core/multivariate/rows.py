@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -76,11 +77,9 @@ class RowSample:
             Of the type ``error``: if ``data`` is nothing that columns can be read from.
         """
         given = columns_of(data, self._error)
-        lengths = [len(given[name]) for name in self._columns if name in given]
-        if not lengths:
-            n_rows = 0
-        else:
-            n_rows = max(set(lengths), key=lengths.count)
+        lengths = Counter(len(given[name]) for name in self._columns if hasattr(given.get(name), "__len__"))
+        # The length that most columns have: one that is cut short is left out.
+        n_rows = lengths.most_common(1)[0][0] if lengths else 0
         drawn = np.concatenate([self._drawn, self._rng.random(n_rows)])
         held = len(self._drawn)
         chosen = np.arange(len(drawn))

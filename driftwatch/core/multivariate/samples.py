@@ -116,7 +116,7 @@ def _varying(matrices: Sequence[Matrix]) -> NDArray[np.bool_]:
 
 
 def _is_ordered(values: Values) -> bool:
-    return isinstance(values, Numbers) or 0 < len(values.names) and set(values.names) <= set(_TRUTH)
+    return isinstance(values, Numbers) or (len(values.names) > 0 and set(values.names) <= set(_TRUTH))
 
 
 def _numbers(table: Table, ordered: Sequence[str]) -> Matrix:

@@ -1,9 +1,9 @@
 r"""What the tests of several columns come to: findings, and one verdict for all of them.
 
-*The budget.* A report's false-alarm budget is one level for everything in it. Where columns are looked at together, that
-takes a fifth of it (`JOINT_SHARE`), and the columns one by one keep four fifths (`for_columns`): by the union bound the
-whole report keeps the budget. The tests share their fifth evenly (Bonferroni), whatever their dependence, and however
-many of them could not be done.
+*The budget.* A report's false-alarm budget is one level for everything in it. Where columns are looked at together,
+that takes a fifth of it (`JOINT_SHARE`), and the columns one by one keep four fifths (`for_columns`): by the union
+bound the whole report keeps the budget. The tests share their fifth evenly (Bonferroni), whatever their dependence, and
+however many of them could not be done.
 
 *Evidence* is here ``1 / (k p)``, with the smallest p-value ``p`` of ``k`` tests, and it alarms at the run length over
 the share: ``k p`` is at most the level then. A tenth of that is a warning.
@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from driftwatch.core.evidence import LARGEST_SHARE, WARNING_SHARE, FalseAlarmBudget
 from driftwatch.core.multivariate import JOINT_TESTS, JointTest
@@ -105,17 +106,22 @@ def judged_together(
         If the budget is in time.
     """
     names = [name for name in reference.columns if name in live]
-    sides = [Table({name: table[name] for name in names}, len(table)) for table in (reference, live)]
     limit = Threshold(value=policy.budget.run_length(None) / JOINT_SHARE, origin=ThresholdOrigin.BUDGET)
-    note = _note(len(names), tuple(unread or ()))
-    enough = {test.name: min(map(len, sides)) >= test.minimum_rows for test in tests}
-    samples = Samples.of(*sides) if any(enough.values()) else None
-    n_tests = float(len(tests))
-    findings = tuple(
-        _finding(test, samples if enough[test.name] else None, sides, policy, n_tests, limit.value, note)
-        for test in tests
-    )
-    return Together(findings=findings, verdict=_verdict(findings, n_tests, limit))
+    before, after = (Table({name: table[name] for name in names}, len(table)) for table in (reference, live))
+    rows = _Rows(before, after, _note(len(names), tuple(unread or ())))
+    findings = tuple(_finding(test, rows, policy, limit.value * len(tests)) for test in tests)
+    return Together(findings=findings, verdict=_verdict(findings, limit))
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    reference: Table
+    live: Table
+    note: str
+
+    @cached_property
+    def samples(self) -> Samples:
+        return Samples.of(self.reference, self.live)
 
 
 def _note(n_columns: int, unread: Sequence[str]) -> str:
@@ -127,16 +133,8 @@ def _note(n_columns: int, unread: Sequence[str]) -> str:
     return "; ".join(parts)
 
 
-def _finding(
-    test: JointTest,
-    samples: Samples | None,
-    sides: Sequence[Table],
-    policy: JudgePolicy,
-    n_tests: float,
-    limit: float,
-    note: str,
-) -> JointFinding:
-    """One test; whatever goes wrong in it, the others are done."""
+def _finding(test: JointTest, rows: _Rows, policy: JudgePolicy, limit: float) -> JointFinding:
+    """One test; whatever goes wrong in it, the others are done. ``limit`` is 1 over its own level."""
     tolerance = policy.tolerances.by_statistic.get(test.name, test.tolerance)
     nothing = JointFinding(
         test=test.name,
@@ -144,21 +142,21 @@ def _finding(
         interval=UNDEFINED,
         threshold=Threshold(value=math.nan, origin=ThresholdOrigin.FIXED),
         p_value=1.0,
-        n_reference=len(sides[0]),
-        n_live=len(sides[1]),
+        n_reference=len(rows.reference),
+        n_live=len(rows.live),
         status=Status.INSUFFICIENT_DATA,
-        note=note,
+        note=rows.note,
     )
-    if samples is None:
+    if min(len(rows.reference), len(rows.live)) < test.minimum_rows:
         return replace(nothing, text=f"too few rows: {test.minimum_rows} are needed on each side")
     try:
-        measured = test.measure(samples, tolerance, policy.blame_rate)
+        measured = test.measure(rows.samples, tolerance, policy.blame_rate)
     except Exception as error:  # noqa: BLE001 - whatever is wrong with one test, the others are done
         words = str(error) if isinstance(error, DriftwatchError) else f"{type(error).__name__}: {error}"
         return replace(nothing, status=Status.ERROR, text=f"not measured: {words.removesuffix(': ')}")
     if math.isnan(measured.score):
         return replace(nothing, text=f"undefined: {measured.text}")
-    evidence = 1.0 / max(n_tests * measured.p_value, 1e-300)
+    evidence = 1.0 / max(measured.p_value, 1e-300)
     status = Status.OK
     if evidence >= WARNING_SHARE * limit:
         status = Status.DRIFT if evidence >= limit else Status.WARNING
@@ -176,11 +174,11 @@ def _finding(
         pairs=measured.pairs if drifted else (),
         text=measured.text,
         error_bound=measured.error_bound,
-        note=note,
+        note=rows.note,
     )
 
 
-def _verdict(findings: Sequence[JointFinding], n_tests: float, limit: Threshold) -> Verdict:
+def _verdict(findings: Sequence[JointFinding], limit: Threshold) -> Verdict:
     measured = [one for one in findings if one.status not in (Status.INSUFFICIENT_DATA, Status.ERROR)]
     if not measured:
         return Verdict(
@@ -192,7 +190,7 @@ def _verdict(findings: Sequence[JointFinding], n_tests: float, limit: Threshold)
             text=f"Columns together: {findings[0].text}.",
         )
     smallest = min(one.p_value for one in measured)
-    evidence = min(1.0 / max(n_tests * smallest, 1e-300), LARGEST_SHARE * limit.value)
+    evidence = min(1.0 / max(len(findings) * smallest, 1e-300), LARGEST_SHARE * limit.value)
     drifted = sorted((one for one in measured if one.status is Status.DRIFT), key=lambda one: one.p_value)
     status, reason, words = Status.OK, VerdictReason.WITHIN_TOLERANCE, "within tolerance"
     if drifted:
