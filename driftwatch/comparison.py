@@ -6,7 +6,7 @@ import json
 import math
 import os
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -22,7 +22,7 @@ from driftwatch.core.judge import JudgePolicy
 from driftwatch.core.multivariate.finding import JointFinding
 from driftwatch.core.multivariate.rows import RowSample
 from driftwatch.core.multivariate.samples import MOST_ROWS
-from driftwatch.core.multivariate.together import chosen_tests, for_columns, judged_together
+from driftwatch.core.multivariate.together import Choice, chosen_tests, for_columns, judged_together
 from driftwatch.core.performance import PerformanceSums
 from driftwatch.core.profile import ColumnProfile, Profile
 from driftwatch.core.records import ColumnRole, Measurement
@@ -111,7 +111,7 @@ def compare(
     *,
     false_alarms: str | None = None,
     policy: JudgePolicy | None = None,
-    together: bool | str | Collection[str] = False,
+    together: Choice = False,
     reference_rows: Any = None,
     **fit: Any,
 ) -> Report:
@@ -133,8 +133,8 @@ def compare(
     policy
         Everything else that can be chosen.
     together
-        Look at the features together, too: True for all tests of `driftwatch.core.multivariate.JOINT_TESTS`, or
-        names of some. A fifth of the budget is theirs then (`driftwatch.core.multivariate.together`).
+        Look at the features together, too: True for all tests of `driftwatch.core.multivariate.JOINT_TESTS`, names of
+        some, or a mapping of names to tolerances. A fifth of the budget is theirs then (`driftwatch.core.multivariate.together`).
     reference_rows
         Where ``reference`` is a baseline, which holds none: the rows for ``together``, a frame or an iterator of
         frames. Of many rows a uniform sample is kept.

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from driftwatch.core.evidence import LARGEST_SHARE, WARNING_SHARE, FalseAlarmBudget
+from driftwatch.core.limits import closest
 from driftwatch.core.multivariate import JOINT_TESTS, JointTest
 from driftwatch.core.multivariate.finding import UNDEFINED, JointFinding
 from driftwatch.core.multivariate.samples import MOST_COLUMNS, Samples
@@ -39,33 +40,43 @@ class Together:
     verdict: Verdict
 
 
-def chosen_tests(together: bool | str | Collection[str]) -> tuple[JointTest, ...]:
-    """The tests to do.
+Choice = bool | str | Collection[str] | Mapping[str, float]
+"""Which tests to do: True for all of them, False for none, names of some; with their tolerances, where it is a mapping.
 
-    Parameters
-    ----------
-    together
-        True for all of them, False for none, else their names.
+A tolerance is in the unit that the test's module names.
+"""
+
+
+def chosen_tests(together: Choice) -> tuple[JointTest, ...]:
+    """The tests to do.
 
     Raises
     ------
     SettingError
-        If there is no test of that name.
+        If there is no test of a name, or a tolerance is no number of 0 or more.
 
     Examples
     --------
     >>> [test.name for test in chosen_tests("mmd")], len(chosen_tests(True)), chosen_tests(False)
     (['mmd'], 4, ())
+    >>> chosen_tests({"correlation_change": 0.2})[0].tolerance
+    0.2
     """
     if isinstance(together, bool):
         return tuple(JOINT_TESTS.values()) if together else ()
     names = (together,) if isinstance(together, str) else tuple(dict.fromkeys(together))
     for name in names:
         if name not in JOINT_TESTS:
+            raise SettingError(f"there is no test {name!r}.", field="together", remedy=closest(name, list(JOINT_TESTS)))
+    chosen = tuple(JOINT_TESTS[name] for name in names)
+    if not isinstance(together, Mapping):
+        return chosen
+    for name, tolerance in together.items():
+        if isinstance(tolerance, bool) or not isinstance(tolerance, int | float) or not 0.0 <= tolerance < math.inf:
             raise SettingError(
-                f"there is no test {name!r}.", field="together", remedy=f"Choose from: {', '.join(JOINT_TESTS)}."
+                f"{tolerance!r} is no number of 0 or more.", field=f"together.{name}", remedy="Write one such as 0.1."
             )
-    return tuple(JOINT_TESTS[name] for name in names)
+    return tuple(replace(test, tolerance=float(together[test.name])) for test in chosen)
 
 
 def for_columns(budget: FalseAlarmBudget) -> FalseAlarmBudget:
@@ -96,7 +107,7 @@ def judged_together(
     tests
         At least one.
     policy
-        Its budget must be in windows. ``tolerances.by_statistic`` replaces a test's own tolerance by its name.
+        Its budget must be in windows.
     unread
         Columns that are missing because they could not be read, for the note.
 
@@ -135,7 +146,6 @@ def _note(n_columns: int, unread: Sequence[str]) -> str:
 
 def _finding(test: JointTest, rows: _Rows, policy: JudgePolicy, limit: float) -> JointFinding:
     """One test; whatever goes wrong in it, the others are done. ``limit`` is 1 over its own level."""
-    tolerance = policy.tolerances.by_statistic.get(test.name, test.tolerance)
     nothing = JointFinding(
         test=test.name,
         score=math.nan,
@@ -150,7 +160,7 @@ def _finding(test: JointTest, rows: _Rows, policy: JudgePolicy, limit: float) ->
     if min(len(rows.reference), len(rows.live)) < test.minimum_rows:
         return replace(nothing, text=f"too few rows: {test.minimum_rows} are needed on each side")
     try:
-        measured = test.measure(rows.samples, tolerance, policy.blame_rate)
+        measured = test.measure(rows.samples, test.tolerance, policy.blame_rate)
     except Exception as error:  # noqa: BLE001 - whatever is wrong with one test, the others are done
         words = str(error) if isinstance(error, DriftwatchError) else f"{type(error).__name__}: {error}"
         return replace(nothing, status=Status.ERROR, text=f"not measured: {words.removesuffix(': ')}")

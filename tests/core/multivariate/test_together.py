@@ -18,7 +18,6 @@ from driftwatch.core.multivariate.together import JOINT_SHARE, chosen_tests, for
 from driftwatch.core.policy import JudgePolicy
 from driftwatch.core.records import AlertKind, Status, VerdictReason
 from driftwatch.core.table import Table
-from driftwatch.core.thresholds import Tolerances
 from driftwatch.errors import InputError, SettingError
 
 POLICY = JudgePolicy(budget=FalseAlarmBudget.parse("1 per 1000 windows"))
@@ -86,15 +85,19 @@ def test_too_few_rows_on_a_side_say_so(rows: Callable[..., Table], before: int, 
 
 
 def test_a_tolerance_can_be_chosen_by_the_tests_name(rows: Callable[..., Table]) -> None:
-    policy = JudgePolicy(budget=POLICY.budget, tolerances=Tolerances(by_statistic={"correlation_change": 1.5}))
-    chosen = chosen_tests("correlation_change")
     sides = rows(1_000, 0.7, 1), rows(1_000, -0.7, 2)
-    assert judged_together(*sides, chosen, POLICY).verdict.status is Status.DRIFT
-    assert judged_together(*sides, chosen, policy).verdict.status is Status.OK
+    assert judged_together(*sides, chosen_tests("correlation_change"), POLICY).verdict.status is Status.DRIFT
+    assert judged_together(*sides, chosen_tests({"correlation_change": 1.5}), POLICY).verdict.status is Status.OK
+
+
+@pytest.mark.parametrize("wrong", [-0.1, math.nan, math.inf, True, "0.1"])
+def test_a_tolerance_that_is_none_is_refused(wrong: object) -> None:
+    with pytest.raises(SettingError, match=r"together\.mmd: .* is no number"):
+        chosen_tests({"mmd": wrong})  # type: ignore[dict-item]
 
 
 def test_a_test_that_does_not_exist_is_refused_with_those_that_do() -> None:
-    with pytest.raises(SettingError, match=r"there is no test 'ks'\. Choose from: domain_classifier"):
+    with pytest.raises(SettingError, match=r"there is no test 'ks'\. There are: domain_classifier"):
         chosen_tests(["mmd", "ks"])
 
 
