@@ -134,8 +134,8 @@ def compare(
         Everything else that can be chosen.
     together
         Look at the features together, too: True for all tests of `driftwatch.core.multivariate.JOINT_TESTS`, names of
-        some, or a mapping of names to tolerances. A fifth of the budget is theirs then (`driftwatch.core.multivariate.together`).
-    reference_rows
+        some, or a mapping of names to tolerances. A fifth of the budget is theirs then
+        (`driftwatch.core.multivariate.together`). reference_rows
         Where ``reference`` is a baseline, which holds none: the rows for ``together``, a frame or an iterator of
         frames. Of many rows a uniform sample is kept.
     **fit
