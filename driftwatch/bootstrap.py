@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from driftwatch.core.pseudonyms import Pseudonyms
 from driftwatch.core.retrain import RetrainPolicy
 from driftwatch.core.windows import WindowPlan
-from driftwatch.errors import SettingError
+from driftwatch.errors import FileError, SettingError
 from driftwatch.pipeline.baselines import Baselines
 from driftwatch.pipeline.deliver import Deliverer
+from driftwatch.pipeline.export import EventPart
 from driftwatch.pipeline.ingest import Ingest, IngestLimits
 from driftwatch.pipeline.judge import Judge, JudgeSettings
 from driftwatch.pipeline.operations import ModelLimits, Operations
 from driftwatch.pipeline.privacy import Privacy, PrivacyRules
 from driftwatch.pipeline.record import Recorder
 from driftwatch.pipeline.run import Pace, Pipeline, Runner
+from driftwatch.pipeline.stored import stored_events
 from driftwatch.pipeline.telemetry import Telemetry
 from driftwatch.ports import Clock, Log, Sink, Spool, State
 from driftwatch.settings import PrivacySetting, Settings, judge_policy
@@ -127,6 +132,30 @@ def build_service(settings: Settings) -> Service:
         raise
 
 
+@contextmanager
+def stored_rows(
+    data: Path, model: str, *, start: datetime | None = None, end: datetime | None = None
+) -> Iterator[Iterator[EventPart]]:
+    """The rows of a model in the data folder of a service that is stopped, ``start <= event_time < end``.
+
+    Raises
+    ------
+    FileError
+        There is no service's data.
+    StoreError
+        It cannot be read; `StoreInUse` where a running service holds it.
+    UnknownModel
+        Nobody registered the model there.
+    """
+    if not (data / "state.db").is_file():
+        raise FileError("holds no service's data.", field=str(data), remedy="Name the folder that it was given.")
+    with ExitStack() as opened:
+        folder = opened.enter_context(DataFolder(data))
+        spool = opened.enter_context(closing(SqliteSpool(folder.spool_path)))
+        state = opened.enter_context(closing(SqlState.open(folder.state_url)))
+        yield stored_events(spool, ParquetLog(folder.log_path), state, model, start=start, end=end)
+
+
 def assemble(
     settings: Settings,
     *,
@@ -202,5 +231,6 @@ __all__ = [
     "judge_policy",
     "privacy_rules",
     "sinks",
+    "stored_rows",
     "window_plan",
 ]

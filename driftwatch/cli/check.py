@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from driftwatch.cli.files import read_baseline
+from driftwatch.cli.checked_rows import CheckedRows, chosen_joint_tests, read_reference
 from driftwatch.cli.hashing import HashedColumns, HashKeyFile, hashed
-from driftwatch.cli.output import check_writable, console, progress_notice, write_whole
+from driftwatch.cli.logged import LogSource, Stretch
+from driftwatch.cli.output import check_writable, console, write_whole
+from driftwatch.cli.service import Authority, TokenFile
 from driftwatch.comparison import DEFAULT_BUDGET
 from driftwatch.core.records import Status
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from driftwatch.comparison import Report
 
 DRIFTED = 1
@@ -32,8 +36,11 @@ _BY_EXTENSION = {".json": ReportFormat.JSON, ".html": ReportFormat.HTML, ".htm":
 
 
 def check(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
-    baseline: Annotated[Path, typer.Argument(help="A baseline file.")],
-    current: Annotated[Path, typer.Argument(help="The rows to compare (.csv .parquet .arrow .ndjson).")],
+    baseline: Annotated[Path, typer.Argument(help="A baseline file, or a file of reference rows.")],
+    current: Annotated[
+        Path | None,
+        typer.Argument(help="The rows to compare (.csv .parquet .arrow .ndjson); or leave it out, and give --from."),
+    ] = None,
     report_format: Annotated[
         ReportFormat | None,
         typer.Option("--format", help="A table, JSON, or a page with figures.", show_default="by extension, or table"),
@@ -64,21 +71,48 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
     ] = None,
     hash_columns: HashedColumns = None,
     hash_key_file: HashKeyFile = None,
+    together: Annotated[
+        bool, typer.Option("--together", help="Look at the features together, too; needs rows of the reference.")
+    ] = False,
+    joint_test: Annotated[
+        list[str] | None,
+        typer.Option(help="Together by this test alone, with a tolerance or without: correlation_change=0.2."),
+    ] = None,
+    reference: Annotated[Path | None, typer.Option(help="Rows of the reference, for --together.")] = None,
+    reference_start: Annotated[
+        str | None, typer.Option("--reference-from", help="Or those of the log, from this event time on.")
+    ] = None,
+    reference_end: Annotated[str | None, typer.Option("--reference-to", help="Event time to end before.")] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", help="Compare the log's rows from this event time on, such as 2013-04-01.")
+    ] = None,
+    end: Annotated[str | None, typer.Option("--to", help="Event time to end before.")] = None,
+    model: Annotated[str | None, typer.Option(help="Whose log; the baseline's model if left out.")] = None,
+    model_version: Annotated[str | None, typer.Option(help="Only the log's rows of this version.")] = None,
+    url: Annotated[str | None, typer.Option(help="The service that has the log.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Or the data folder of a service that is stopped.")] = None,
+    token_file: TokenFile = None,
+    ca: Authority = None,
 ) -> None:
     """Compare rows with a baseline. The exit code is 1 when they drifted: usable in a CI pipeline.
 
     Example: driftwatch check baseline.json last-week.parquet -o report.html
 
+    Example: driftwatch check train.parquet last-week.parquet --together
+
+    Example: driftwatch check baseline.json --url http://localhost:8000 --from 2013-04-01 --to 2013-05-01
+
     Example: driftwatch check baseline.json last-week.parquet --threshold psi=0.2 --p-value amount.ks=0.001
     """
     from driftwatch.cli.judging import JudgingOptions, chosen_policy
     from driftwatch.cli.report_table import print_table, print_verdicts
-    from driftwatch.comparison import compare
-    from driftwatch.sources.files import read_table
+
+    def prepared(rows: pa.Table) -> pa.Table:
+        return hashed(rows, hash_columns, hash_key_file)
 
     if output is not None:
         check_writable(output)
-    fitted = read_baseline(baseline)
+    fitted, fitted_rows = read_reference(baseline, prepared)
     policy = chosen_policy(
         JudgingOptions(
             false_alarms=false_alarms,
@@ -91,10 +125,22 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
         ),
         fitted,
     )
-    with progress_notice(f"Reading {current} …"):
-        rows = hashed(read_table(current), hash_columns, hash_key_file)
-    with progress_notice(f"Comparing {rows.num_rows:,} rows …"):
-        report = compare(fitted, rows, policy=policy)
+    tests = chosen_joint_tests(joint_test or [], together=together)
+    rows = CheckedRows(
+        baseline=fitted,
+        current=current,
+        stretch=Stretch(start=start, end=end),
+        reference=fitted_rows,
+        reference_file=reference,
+        reference_stretch=Stretch(
+            start=reference_start, end=reference_end, options=("--reference-from", "--reference-to")
+        ),
+        log=LogSource(
+            model=model or fitted.model, model_version=model_version, url=url, data=data, token_file=token_file, ca=ca
+        ),
+        prepared=prepared,
+    )
+    report = rows.compared(policy, tests)
     wanted = report_format or _BY_EXTENSION.get("" if output is None else output.suffix.lower(), ReportFormat.TABLE)
     if output is not None:
         write_whole(output, _written(report, wanted))

@@ -35,7 +35,7 @@ def export(  # noqa: PLR0917 - one parameter an option of the command
     Example: driftwatch export --model flights --from 2013-04-01 --labelled -o april.parquet
     """
     convert = _converter(output)
-    first, last = _moment(start, "--from"), _moment(end, "--to")
+    first, last = moment(start, "--from"), moment(end, "--to")
 
     def fetch(path: Path) -> None:
         with connected(url, token_file, ca) as client, progress_notice(f"Fetching events of {model} …"):
@@ -129,13 +129,20 @@ def _converter(output: Path) -> Converter:
     return _CONVERTERS[extension]
 
 
-def _moment(text: str | None, option: str) -> datetime | None:
+def moment(text: str | None, option: str) -> datetime | None:
+    """A point in time as people write it; without a zone it is UTC.
+
+    Raises
+    ------
+    InputError
+        If it is none.
+    """
     if text is None:
         return None
     try:
-        moment = datetime.fromisoformat(text)
+        found = datetime.fromisoformat(text)
     except ValueError:
         raise InputError(
             f"{text!r} is no time.", field=option, remedy="Write 2013-04-01 or 2013-04-01T08:00:00Z."
         ) from None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

@@ -5,6 +5,7 @@ The table keeps to the terminal's width: long names are cut in the middle, chang
 
 from __future__ import annotations
 
+import math
 from io import StringIO
 
 from rich.console import Console
@@ -50,11 +51,39 @@ def print_table(report: Report, out: Console) -> None:
         )
     out.print(table, soft_wrap=False)
     out.print()
+    if report.joint:
+        print_joint(report, out)
     origins = {one.threshold.origin for one in report.findings if one.statistic}
     for origin, mark in _MARKS.items():
         if origin in origins:
             out.print(Text(f"{mark} set by {ORIGINS[origin]}", style="dim"))
     print_verdicts(report, out)
+
+
+def print_joint(report: Report, out: Console) -> None:
+    """Print what was found of several columns at once."""
+    narrow = out.width < _NARROW
+    table = RichTable(box=None, pad_edge=False, padding=(0, 1))
+    table.add_column("together", overflow="fold", ratio=1 if narrow else None)
+    table.add_column("status", no_wrap=True)
+    for heading in ("score", "95 %", "threshold"):
+        table.add_column(heading, no_wrap=True, justify="right")
+    if not narrow:
+        table.add_column("change", overflow="fold", ratio=1)
+    for finding in report.joint:
+        change = plain(finding.text)
+        low, high = finding.interval
+        table.add_row(
+            Text.assemble(finding.test, "\n", (change.plain, "dim")) if narrow else finding.test,
+            Text(_SHORT.get(finding.status, finding.status.value), style=_COLORS.get(finding.status, "")),
+            number(finding.score),
+            "" if math.isnan(low) else f"{number(low)} to {number(high)}",
+            limit(finding.threshold),
+            *([] if narrow else [change]),
+        )
+    out.print(table, soft_wrap=False)
+    out.print(Text(f"together: {report.joint[0].note}", style="dim"))
+    out.print()
 
 
 def table_text(report: Report) -> str:

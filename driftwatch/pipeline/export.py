@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from driftwatch.core.events import PredictionBatch
+from driftwatch.core.events import LabelBatch, PredictionBatch
 from driftwatch.core.table import Names, Numbers, Values
-from driftwatch.ports import Log, LogFile
+from driftwatch.ports import LogFile
 
 NO_LABEL = np.iinfo(np.int64).min
 """The label time of a row without a label."""
@@ -32,8 +33,22 @@ class _Label:
     time: int
 
 
+class ReadableLog(Protocol):
+    """What is read of a log."""
+
+    def read_predictions(
+        self, files: Sequence[LogFile], start: datetime | None, end: datetime | None
+    ) -> Iterator[PredictionBatch]:
+        """See `driftwatch.ports.Log.read_predictions`."""
+        ...
+
+    def read_labels(self, files: Sequence[LogFile]) -> Iterator[LabelBatch]:
+        """See `driftwatch.ports.Log.read_labels`."""
+        ...
+
+
 def labelled_events(
-    log: Log,
+    log: ReadableLog,
     prediction_files: Sequence[LogFile],
     label_files: Sequence[LogFile],
     *,
