@@ -105,7 +105,7 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
     Example: driftwatch check baseline.json last-week.parquet --threshold psi=0.2 --p-value amount.ks=0.001
     """
     from driftwatch.cli.judging import JudgingOptions, chosen_policy
-    from driftwatch.cli.report_table import print_table, print_verdicts
+    from driftwatch.cli.report_table import print_summary, print_table
 
     def prepared(rows: pa.Table) -> pa.Table:
         return hashed(rows, hash_columns, hash_key_file)
@@ -144,7 +144,7 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
     wanted = report_format or _BY_EXTENSION.get("" if output is None else output.suffix.lower(), ReportFormat.TABLE)
     if output is not None:
         write_whole(output, _written(report, wanted))
-        print_verdicts(report, console())
+        print_summary(report, console())
     elif wanted is ReportFormat.TABLE:
         print_table(report, console())
     else:

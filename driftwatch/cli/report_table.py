@@ -86,6 +86,15 @@ def print_joint(report: Report, out: Console) -> None:
     out.print()
 
 
+def print_summary(report: Report, out: Console) -> None:
+    """Print the verdicts, and which columns could not be read: all that a terminal gets where a file has the rest."""
+    print_verdicts(report, out)
+    for finding in report.findings:
+        if finding.status is Status.ERROR:
+            line = Text.assemble((finding.status.value, _COLORS[Status.ERROR]), "  ", plain(finding.note))
+            out.print(line, highlight=False)
+
+
 def table_text(report: Report) -> str:
     """What `print_table` prints, without colours, for a file."""
     file = StringIO()

@@ -108,6 +108,12 @@ def test_json_to_a_file_is_the_json_of_a_pipe(folder: Path, tmp_path: Path) -> N
     assert json.loads((tmp_path / "report.json").read_text()) == json.loads(piped.stdout)
 
 
+def test_beside_a_file_the_terminal_still_says_which_column_could_not_be_read(folder: Path, tmp_path: Path) -> None:
+    done = check(folder, folder / "moved.parquet", "-o", tmp_path / "report.html")
+    assert done.exit_code == DRIFTED
+    assert re.search(r"^error  plan: the data has no such column", done.stdout, re.MULTILINE)
+
+
 @pytest.mark.parametrize("target", ["absent/report.html", "."], ids=["no such folder", "a folder"])
 def test_a_file_that_cannot_be_written_is_wrong_use_in_one_line(folder: Path, target: str) -> None:
     command = [sys.executable, "-m", "driftwatch", "check", "b.json", "same.parquet", "-o", target]
