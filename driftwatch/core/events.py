@@ -40,9 +40,9 @@ class PredictionBatch:
         positions = rows.tolist()
         return replace(
             self,
-            prediction_ids=tuple(self.prediction_ids[row] for row in positions),
+            prediction_ids=tuple(map(self.prediction_ids.__getitem__, positions)),
             event_time=self.event_time[rows],
-            segments=tuple(self.segments[row] for row in positions),
+            segments=tuple(map(self.segments.__getitem__, positions)),
             columns=self.columns.take(rows),
             extra=self.extra.take(rows),
         )
@@ -62,7 +62,7 @@ class LabelBatch:
 
     def take(self, rows: NDArray[np.intp]) -> LabelBatch:
         """The rows chosen by position."""
-        ids = tuple(self.prediction_ids[row] for row in rows.tolist())
+        ids = tuple(map(self.prediction_ids.__getitem__, rows.tolist()))
         return LabelBatch(
             model=self.model, prediction_ids=ids, event_time=self.event_time[rows], labels=self.labels.take(rows)
         )

@@ -7,11 +7,12 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
-from driftwatch.core.events import Batch, LabelBatch, PredictionBatch
+from driftwatch.core.events import Batch, LabelBatch, PredictionBatch, joined_labels
 from driftwatch.core.table import MISSING_CODE, Ages, Names, Numbers, Table, Values, concatenated
 from driftwatch.core.windows import from_microseconds, to_microseconds
 from driftwatch.ports import SpoolEntry
@@ -82,9 +83,9 @@ def joined_predictions_of(parts: Sequence[Part]) -> PredictionBatch:
     return PredictionBatch(
         model=first.model,
         model_version=first.model_version,
-        prediction_ids=tuple(one for batch in batches for one in batch.prediction_ids),
+        prediction_ids=tuple(chain.from_iterable(batch.prediction_ids for batch in batches)),
         event_time=np.concatenate([batch.event_time for batch in batches]),
-        segments=tuple(one for batch in batches for one in batch.segments),
+        segments=tuple(chain.from_iterable(batch.segments for batch in batches)),
         columns=Table(
             {name: concatenated([batch.columns[name] for batch in batches]) for name in first.columns.columns}, n_rows
         ),
@@ -96,12 +97,12 @@ def joined_predictions_of(parts: Sequence[Part]) -> PredictionBatch:
 
 def joined_labels_of(parts: Sequence[Part]) -> LabelBatch:
     """All rows as one batch."""
-    batches = [(part.entry.batch, part.rows) for part in parts if isinstance(part.entry.batch, LabelBatch)]
-    return LabelBatch(
-        model=batches[0][0].model,
-        prediction_ids=tuple(batch.prediction_ids[row] for batch, rows in batches for row in rows.tolist()),
-        event_time=np.concatenate([batch.event_time[rows] for batch, rows in batches]),
-        labels=concatenated([batch.labels.take(rows) for batch, rows in batches]),
+    return joined_labels(
+        [
+            part.entry.batch if part.whole else part.entry.batch.take(part.rows)
+            for part in parts
+            if isinstance(part.entry.batch, LabelBatch)
+        ]
     )
 
 

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +26,7 @@ from driftwatch.stores.id_hash import KEY_BYTES, Hashes, IdHash
 from driftwatch.stores.join_index import Hits, JoinChange, JoinIndex, Shelf
 from driftwatch.stores.join_names import JoinNames, NamesChange
 from driftwatch.stores.join_rows import GONE, NAME, NO_LABEL, NUMBER, WAITING, Rows, chained, chosen, row_type
-from driftwatch.stores.state_bulk import execute_many, put, upsert_added
+from driftwatch.stores.state_bulk import put, put_added
 
 
 class JoinStore:
@@ -287,9 +286,7 @@ class JoinWork:
         return self._connection.scalar(select(table.c.before).where(table.c.model == model)) or 0
 
     def _count(self, model: str, counts: _Counts) -> None:
-        columns = ("model", "start", "end", "outstanding", "waiting")
-        statement = upsert_added(self._connection, tables.join_count, columns)
-        execute_many(self._connection, statement, [(model, *one) for one in counts])
+        put_added(self._connection, tables.join_count, [{"model": model, **one} for one in counts])
 
 
 class _Counts:
@@ -303,9 +300,9 @@ class _Counts:
         change[0] += outstanding
         change[1] += waiting
 
-    def __iter__(self) -> Iterator[tuple[Any, ...]]:
-        for stretch, change in self._changes.items():
-            yield (*stretch, *change)
+    def __iter__(self) -> Iterator[dict[str, int]]:
+        for (start, end), (outstanding, waiting) in self._changes.items():
+            yield {"start": start, "end": end, "outstanding": outstanding, "waiting": waiting}
 
 
 _NONE = np.empty(0, dtype=np.intp)
