@@ -82,8 +82,7 @@ class Report(core.Report):
     def to_html(self) -> str:
         """The report as one HTML page, with both distributions of every column over each other.
 
-        It holds everything that it shows, runs no script and loads nothing: it can be mailed, archived and opened
-        without a network.
+        It runs no script and loads nothing: it can be mailed, archived and opened without a network.
         """
         from driftwatch.reports.page import rendered
 
