@@ -10,6 +10,7 @@ from pathlib import Path
 
 from driftwatch.core.pseudonyms import Pseudonyms
 from driftwatch.core.retrain import RetrainPolicy
+from driftwatch.core.segments import SegmentPlan
 from driftwatch.core.windows import WindowPlan
 from driftwatch.errors import FileError, SettingError
 from driftwatch.pipeline.baselines import Baselines
@@ -20,6 +21,7 @@ from driftwatch.pipeline.judge import Judge, JudgeSettings
 from driftwatch.pipeline.operations import ModelLimits, Operations
 from driftwatch.pipeline.privacy import Privacy, PrivacyRules
 from driftwatch.pipeline.record import Recorder
+from driftwatch.pipeline.retrain import Asking
 from driftwatch.pipeline.run import Pace, Pipeline, Runner
 from driftwatch.pipeline.stored import stored_events
 from driftwatch.pipeline.telemetry import Telemetry
@@ -72,8 +74,20 @@ class Service:
 
 
 def window_plan(settings: Settings) -> WindowPlan:
-    """How event time is cut."""
-    return WindowPlan(window=settings.window, lateness=settings.lateness, label_wait=settings.label_wait)
+    """How streams are cut."""
+    return WindowPlan(
+        window=settings.window,
+        slide=settings.slide,
+        slice=settings.slice,
+        lateness=settings.lateness,
+        label_wait=settings.label_wait,
+        keep=settings.keep,
+    )
+
+
+def segment_plan(settings: Settings) -> SegmentPlan:
+    """Which segments have windows of their own."""
+    return SegmentPlan(columns=settings.segments, values=settings.segment_values, most=settings.max_segments)
 
 
 def sinks(settings: Settings) -> dict[str, Sink]:
@@ -171,14 +185,18 @@ def assemble(
     told = sinks(settings) if told is None else told
     telemetry = Telemetry()
     baselines = Baselines(state)
-    plan = window_plan(settings)
-    pace = Pace(rows_a_file=settings.file_rows, file_age=settings.file_age)
+    plan, segments = window_plan(settings), segment_plan(settings)
+    pace = Pace(rows_a_file=settings.file_rows, file_age=settings.file_age, label_horizon=settings.label_horizon)
     judge_settings = JudgeSettings(
         plan=plan,
         judging=judge_policy(settings),
-        retraining=RetrainPolicy(kinds=frozenset(settings.retrain_on), cooldown=settings.retrain_cooldown),
-        sinks=tuple(told),
-        public_url=settings.public_url or f"http://{settings.host}:{settings.port}",
+        asking=Asking(
+            policy=RetrainPolicy(kinds=frozenset(settings.retrain_on), cooldown=settings.retrain_cooldown),
+            sinks=tuple(told),
+            public_url=settings.public_url or f"http://{settings.host}:{settings.port}",
+        ),
+        segments=segments,
+        again_after=settings.again_after,
     )
     pipeline = Pipeline(
         spool=spool,
@@ -187,10 +205,10 @@ def assemble(
         judge=Judge(judge_settings, baselines, clock),
         recorder=Recorder(spool, log, state, rows_a_file=pace.rows_a_file),
         plan=plan,
+        segments=segments,
         clock=clock,
         telemetry=telemetry,
         pace=pace,
-        label_horizon=settings.label_horizon,
     )
     runner = Runner(pipeline, Deliverer(state, told, clock, telemetry), pace)
     limits = IngestLimits(
@@ -230,6 +248,7 @@ __all__ = [
     "build_service",
     "judge_policy",
     "privacy_rules",
+    "segment_plan",
     "sinks",
     "stored_rows",
     "window_plan",

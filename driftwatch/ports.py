@@ -192,30 +192,90 @@ class StoredBaseline:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StreamKey:
+    """The rows of one version, or of one segment of it; the segment of all rows is empty."""
+
+    model: str
+    model_version: str
+    segment: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stale:
+    """Judged windows that rows or labels were added to, by the starts of the first and of the last of them."""
+
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredStream:
+    """How far one stream has come. Positions are those of ``core.windows``.
+
+    ``rows`` were counted; ``first`` and ``last`` are the starts of its outermost slices; ``latest_event`` is the
+    latest event time. Windows that begin before ``closed`` have had their inputs judged, those before ``complete``
+    their labels; None before there was one.
+    """
+
+    key: StreamKey
+    rows: int
+    first: int
+    last: int
+    latest_event: int
+    closed: int | None = None
+    complete: int | None = None
+    stale_closed: Stale | None = None
+    stale_complete: Stale | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SliceKey:
-    """The smallest unit of event time that is profiled. ``start`` in microseconds since 1970 UTC."""
+    """The smallest unit of a stream that is profiled. ``start`` is a position of ``core.windows``."""
 
     model: str
     model_version: str
     segment: str
     start: int
 
+    @property
+    def stream(self) -> StreamKey:
+        """The stream that it is a slice of."""
+        return StreamKey(model=self.model, model_version=self.model_version, segment=self.segment)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredSlice:
-    """A slice's mergeable sums: ``profile`` and ``performance`` are what ``core`` encodes itself to."""
+    """A slice's mergeable sums: ``profile`` and ``performance`` are what ``core`` encodes itself to.
+
+    ``first_event`` is the earliest event time of its rows; ``reached`` is how far the stream had come with the last
+    of them: its latest event time until then. Both in microseconds since 1970 UTC.
+    """
 
     key: SliceKey
     rows: int
     labels: int
+    first_event: int
+    reached: int
     profile: bytes
     performance: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SliceOutline:
+    """A slice without its sums."""
+
+    start: int
+    rows: int
+    labels: int
+    first_event: int
+    reached: int
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Outstanding:
     """Predictions of one version of a model that wait for labels, as columns of equal length.
 
+    ``segments`` has one text a row, in an encoding of the pipeline's choice; there are few different ones.
     ``values``, of shape ``(n, k)``, is what quality needs of each row (the prediction, then its scores) in an
     encoding of the pipeline's choice; ``k`` is the same for all rows of a version.
     """
@@ -316,8 +376,20 @@ class StateReader(Protocol):
         """Slices with ``start <= key.start < end``, in order."""
         ...
 
-    def slice_bounds(self, model: str) -> dict[tuple[str, str], tuple[int, int]]:
-        """First and last slice start by (model_version, segment)."""
+    def outlines(self, stream: StreamKey, start: int, end: int) -> list[SliceOutline]:
+        """What `slices` answers, without the sums."""
+        ...
+
+    def streams(self, model: str) -> list[StoredStream]:
+        """All streams of a model, by version and segment."""
+        ...
+
+    def memory_before(self, stream: StreamKey, stage: WindowStage, start: int) -> bytes | None:
+        """What the newest window that begins before ``start`` left to be remembered; None where none did."""
+        ...
+
+    def memory_after(self, stream: StreamKey, stage: WindowStage, start: int) -> bytes | None:
+        """What the window that begins at ``start`` left to be remembered; None where it left nothing."""
         ...
 
     def windows(
@@ -331,7 +403,7 @@ class StateReader(Protocol):
         segment: str | None = None,
         stage: WindowStage | None = None,
     ) -> list[WindowRecord]:
-        """Judged windows by start, newest first; ``start``/``end`` keep windows that begin in that range."""
+        """Judged windows by end, newest first; ``start``/``end`` keep windows that begin in that range."""
         ...
 
     def alerts(
@@ -431,6 +503,18 @@ class StateTransaction(StateReader, LabelJoin, Protocol):
         """Insert or replace by key."""
         ...
 
+    def put_streams(self, streams: Sequence[StoredStream]) -> None:
+        """Insert or replace by key."""
+        ...
+
+    def put_memory(self, stream: StreamKey, stage: WindowStage, start: int, memory: bytes) -> None:
+        """Insert or replace what the window that begins at ``start`` leaves to be remembered."""
+        ...
+
+    def forget_memories(self, stream: StreamKey, stage: WindowStage, before: int) -> None:
+        """Forget what windows left that begin before ``before``, but for the newest of them."""
+        ...
+
     def put_window(self, window: WindowRecord) -> None:
         """Insert or replace by key."""
         ...
@@ -513,14 +597,18 @@ __all__ = [
     "RetrainState",
     "Sink",
     "SliceKey",
+    "SliceOutline",
     "Spool",
     "SpoolEntry",
     "SpoolReceipt",
     "SpoolRoom",
+    "Stale",
     "State",
     "StateReader",
     "StateTransaction",
     "StoredBaseline",
     "StoredSlice",
+    "StoredStream",
+    "StreamKey",
     "stretch_microseconds",
 ]

@@ -35,7 +35,7 @@ from driftwatch.core.policy import DEFAULT_SHARES, JudgePolicy
 from driftwatch.core.records import AlertKind, ColumnKind
 from driftwatch.core.statistics import DEFAULT_STATISTICS
 from driftwatch.core.thresholds import Tolerances
-from driftwatch.core.windows import format_duration, parse_duration
+from driftwatch.core.windows import format_duration, parse_duration, parse_length
 from driftwatch.errors import DriftwatchError, FileError, SettingError
 from driftwatch.web.tokens import MOST_TOKENS, Scope, Token, is_hash
 
@@ -51,7 +51,17 @@ def _duration(value: Any) -> Any:
     return value
 
 
+def _length(value: Any) -> Any:
+    if isinstance(value, str):
+        try:
+            return parse_length(value)
+        except DriftwatchError as error:
+            raise ValueError(str(error)) from error
+    return value
+
+
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
+WindowLength = Annotated[timedelta | int, BeforeValidator(_length)]
 
 
 class TokenSetting(BaseModel):
@@ -132,14 +142,37 @@ class Settings(BaseSettings):
     tls_certificate: Path | None = Field(None, description="Certificate chain in PEM: the service speaks TLS.")
     tls_key: Path | None = Field(None, description="Its private key in PEM, without a passphrase.")
 
-    window: Duration = Field(parse_duration("1d"), description="Length of a window of event time.")
+    window: WindowLength = Field(
+        parse_duration("1d"), description="Length of a window: of event time, or a number of rows ('1000 rows')."
+    )
+    slide: WindowLength | None = Field(
+        None, description="From one window's start to the next; the window by default. It divides the window."
+    )
+    slice: WindowLength | None = Field(
+        None, description="What is profiled at once; the slide by default. It divides the slide."
+    )
     lateness: Duration = Field(
         parse_duration("1h"), description="How long after its end a window stays open for late events."
     )
     label_wait: Duration = Field(parse_duration("36h"), description="How long after its end a window waits for labels.")
+    keep: Duration = Field(
+        parse_duration("7d"),
+        description="How much longer a window is kept: late rows and labels are added, and it is judged again.",
+    )
+    again_after: Duration = Field(
+        parse_duration("1min"), description="How long late rows and labels are gathered before that."
+    )
     label_horizon: Duration = Field(
         parse_duration("90d"), description="How long a prediction waits for its label, and the reverse."
     )
+
+    segments: tuple[str, ...] = Field(
+        (), description="Columns whose values are segments with windows of their own, such as country=DE."
+    )
+    segment_values: tuple[str, ...] = Field(
+        (), description="Values of an event's segment that are segments, too; 'any' for all."
+    )
+    max_segments: int = Field(20, ge=1, le=1_000, description="Most segments of a model.")
 
     false_alarms: str = Field(
         "1 per 90d", description="False-alarm budget of a model: '1 per 90d', '1 per 1000 windows'."
@@ -230,7 +263,8 @@ def load_settings(config: Path | None = None, **options: Any) -> Settings:
     configured = type("Settings", (Settings,), {"model_config": {**Settings.model_config, "toml_file": config}})
     try:
         settings = configured(**{name: value for name, value in options.items() if value is not None})
-        judge_policy(settings)
+        budget = judge_policy(settings).budget
+        budget.run_length(None if isinstance(settings.window, int) else settings.window.total_seconds())
     except ValidationError as error:
         raise _setting_error(error) from None
     except SettingsError as error:

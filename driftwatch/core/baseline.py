@@ -138,6 +138,9 @@ class Baseline:
         When, if it was said.
     notices
         What the user should know: columns set aside, what was inferred, what is missing.
+    segments
+        The same of segments of the reference, by name (`driftwatch.core.segments`), over the same cells: their own
+        counts, quality and natural variation.
     kept
         The reference's values of numeric columns, where `fit` was told to keep them: they stay in this process.
         Neither a document nor a pickle holds them.
@@ -162,6 +165,7 @@ class Baseline:
     importance: Mapping[str, float] = field(default_factory=dict)
     fitted_at: datetime | None = None
     notices: tuple[str, ...] = ()
+    segments: Mapping[str, Baseline] = field(default_factory=dict, repr=False)
     format_version: int = FORMAT_VERSION
     kept: Mapping[str, KeptNumbers] = field(default_factory=dict, repr=False)
 

@@ -13,6 +13,18 @@ average reaches ``A`` therefore comes at most once in ``A`` windows on average.
 together alarm at most once in ``run_length`` windows. An alarm ends when its evidence has fallen to a tenth of the
 limit; the kind then starts again from nothing, so that the next run length is counted in full.
 
+*Overlapping windows.* Sliding windows share rows, and a bet on rows of which the past has seen half pays more than
+it should. So windows of which each begins where one before has ended are one sequence: a window of a day that begins
+every hour is of 24, each with a detector of its own, and the evidence is the average of the 24. One detector makes
+one step a window's length, and run lengths are counted in window lengths. At the moment of an alarm the windows that
+are not over yet share rows with those that raised it; that this helps nobody to a false alarm is simulated in the
+tests, not proved.
+
+*Sharing.* The new bet of each step, the ``1`` in ``(1 + M) * e``, is a stake: ``M <- (stake + M) * e``. Its
+expectation is then at most the sum of the stakes, so whoever places stakes that add up to 1 in each window's length
+keeps the budget, however the stakes are divided, as long as nobody looks at the window first: over the versions of a
+model that are served at the time, and over its segments (`driftwatch.core.segments`).
+
 *Learning.* Bets are kept apart over windows rather than averaged in each: the few that were right grow, which is what
 finds a small change in the third window instead of the tenth. Lowering evidence (a cap, rounding down) never breaks
 the budget.
@@ -69,27 +81,58 @@ def calibrated(p_value: float) -> float:
     return float(KAPPA * max(p_value, 1e-300) ** (KAPPA - 1.0))
 
 
-def gathered(before: Bets, e_values: NDArray[np.float64], largest: float) -> Bets:
-    """One step of each bet's detector, ``(1 + M) * e``, rounded down to hundredths.
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Whose turn it is when a window is judged, and what it may stake.
+
+    Attributes
+    ----------
+    index, of
+        Which of so many interleaved detectors takes the step; ``of`` is 1 where windows do not overlap.
+    stake
+        Of the new bet, above 0 and at most 1: the share of the model's budget.
+    """
+
+    index: int = 0
+    of: int = 1
+    stake: float = 1.0
+
+
+ALONE = Turn()
+"""Windows that do not overlap, of the only version of a model, without segments."""
+
+
+def gathered(before: Bets, e_values: NDArray[np.float64], largest: float, turn: Turn = ALONE) -> Bets:
+    """One step of each bet's detector, ``(stake + M) * e``, rounded down to hundredths of the stake.
 
     Parameters
     ----------
     before
-        The bets' evidence so far; empty at first.
+        The bets' evidence so far; empty at first. Interleaved detectors have theirs one after another.
     e_values
         Of this window, one a bet. Where there is nothing to bet on (empty), all stays as it was.
     largest
         An average above this is scaled down to it.
+    turn
+        Which of the interleaved detectors takes the step; the others stay as they are.
     """
-    if len(e_values) == 0:
+    count = len(e_values)
+    if count == 0:
         return before
-    if len(e_values) == 1:
-        grown_one = min((1.0 + (before[0] if len(before) == 1 else 0.0)) * float(e_values[0]), largest)
-        return (math.floor(grown_one * 100.0) / 100.0,)
-    held = np.asarray(before) if len(before) == len(e_values) else np.zeros(len(e_values))
-    grown = (1.0 + held) * e_values
+    if len(before) != count * turn.of:
+        before = (0.0,) * (count * turn.of)
+    parts = 100.0 / turn.stake
+    own = slice(turn.index * count, (turn.index + 1) * count)
+    if count == 1:
+        grown_one = min((turn.stake + before[own][0]) * float(e_values[0]), largest)
+        return _replaced(before, own, (math.floor(grown_one * parts) / parts,))
+    grown = (turn.stake + np.asarray(before[own])) * e_values
     grown *= min(1.0, largest / max(float(grown.mean()), 1.0))
-    return tuple((np.floor(grown * 100.0) / 100.0).tolist())
+    return _replaced(before, own, tuple((np.floor(grown * parts) / parts).tolist()))
+
+
+def _replaced(bets: Bets, own: slice, by: Bets) -> Bets:
+    return (*bets[: own.start], *by, *bets[own.stop :])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +224,8 @@ class FalseAlarmBudget:
     2160.0
     >>> FalseAlarmBudget.parse("1 per 1000 windows").run_length(window_seconds=None)
     1000.0
+    >>> FalseAlarmBudget.parse("1 per 960 windows").run_length(window_seconds=86_400, overlap=24)
+    40.0
     """
 
     alarms: float = 1.0
@@ -209,13 +254,15 @@ class FalseAlarmBudget:
             return cls(alarms=alarms, windows=span)
         return cls(alarms=alarms, seconds=span * UNIT_SECONDS[unit])
 
-    def run_length(self, window_seconds: float | None) -> float:
-        """The windows that one false alarm may take, on average; at least 1.
+    def run_length(self, window_seconds: float | None, overlap: int = 1) -> float:
+        """The window lengths that one false alarm may take, on average; at least 1.
 
         Parameters
         ----------
         window_seconds
             The duration of a window; None where windows are counts of rows.
+        overlap
+            How many windows begin in the length of one: a budget in windows counts each of them.
 
         Raises
         ------
@@ -223,7 +270,7 @@ class FalseAlarmBudget:
             If the budget is in time and windows have no duration.
         """
         if self.windows is not None:
-            return max(self.windows / self.alarms, 1.0)
+            return max(self.windows / overlap / self.alarms, 1.0)
         if self.seconds is None or window_seconds is None:
             raise SettingError(
                 "the budget is in time, but windows are counted in rows.",

@@ -123,6 +123,7 @@ class _Fit:
         classes = chosen_classes(task, [one.columns[name] for one in surveys for name in targets])
         self._schema = chosen_schema(options, self._survey, task, classes)
         self._importance = importance_shares(options.importance, self._schema, rows.existing)
+        self._importance = importance_shares(options.importance, self._schema, rows.existing)
         self._empty = {column.name: _empty_column(column, self._survey, classes) for column in self._schema.columns}
         self._plans = [plan for one in DURATIONS_SECONDS if (plan := self._survey.windows.windows(one)) is not None]
         self._quality = LossWindows(self._schema, self._survey.windows)

@@ -6,7 +6,7 @@ Pure decisions: the same baseline, profile, memory and policy give the same judg
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,16 @@ from driftwatch.core.baseline import Baseline
 from driftwatch.core.caution import cautious_bets
 from driftwatch.core.change import describe
 from driftwatch.core.conclusion import Judgement, concluded, evidence_by_column, mean, unjudged, weighted_average
-from driftwatch.core.evidence import LARGEST_SHARE, Bets, EvidenceMemory, KindMemory, calibrated, gathered
+from driftwatch.core.evidence import (
+    ALONE,
+    LARGEST_SHARE,
+    Bets,
+    EvidenceMemory,
+    KindMemory,
+    Turn,
+    calibrated,
+    gathered,
+)
 from driftwatch.core.loss import compared_loss
 from driftwatch.core.performance import PerformanceSums
 from driftwatch.core.plan import Plan
@@ -46,6 +55,7 @@ __all__ = [
     "judge_inputs",
     "judge_labels",
     "judge_quality",
+    "judge_without_reference",
     "judged_kinds",
 ]
 
@@ -63,6 +73,7 @@ def judge_inputs(
     policy: JudgePolicy,
     window_seconds: float | None,
     *,
+    turn: Turn = ALONE,
     measured: Measured = _NOTHING,
 ) -> Judgement:
     """Judge what came in and what the model answered: features, predictions and scores.
@@ -79,11 +90,13 @@ def judge_inputs(
         What the user asked for.
     window_seconds
         The window's duration; None where windows are counts of rows.
+    turn
+        Whose turn it is where windows overlap, and the share of the budget that this window may stake.
     measured
         Takes the place of what statistics measure from the profile.
     """
     kinds = (AlertKind.FEATURE_DRIFT, AlertKind.PREDICTION_DRIFT)
-    return _judged(kinds, _Window.of(baseline, profile, policy, window_seconds, measured), memory)
+    return _judged(kinds, _Window.of(baseline, profile, policy, window_seconds, turn, measured), memory)
 
 
 def judge_labels(
@@ -94,19 +107,51 @@ def judge_labels(
     policy: JudgePolicy,
     window_seconds: float | None,
     *,
+    turn: Turn = ALONE,
     measured: Measured = _NOTHING,
 ) -> Judgement:
     """Judge what the labels say once they had their time: label drift, and the model's quality.
 
     Parameters as in `judge_inputs`; ``sums`` are those of the window's labelled rows.
     """
-    drift = _judged((AlertKind.LABEL_DRIFT,), _Window.of(baseline, profile, policy, window_seconds, measured), memory)
-    quality = judge_quality(baseline, sums, drift.memory, policy, window_seconds)
+    window = _Window.of(baseline, profile, policy, window_seconds, turn, measured)
+    drift = _judged((AlertKind.LABEL_DRIFT,), window, memory)
+    quality = judge_quality(baseline, sums, drift.memory, policy, window_seconds, turn=turn)
     return Judgement(
         findings=drift.findings + quality.findings,
         verdicts=drift.verdicts + quality.verdicts,
         memory=quality.memory,
     )
+
+
+def judge_without_reference(
+    baseline: Baseline,
+    kinds: Container[AlertKind],
+    memory: EvidenceMemory,
+    policy: JudgePolicy,
+    window_seconds: float | None,
+    *,
+    turn: Turn = ALONE,
+) -> Judgement:
+    """Say of each of these kinds that there is nothing to compare with.
+
+    So of a segment that the reference had no rows of, or that the baseline was not told to tell apart: a segment is no
+    random sample of all rows, and would seem to drift for ever.
+    """
+    text = "The baseline holds no reference of this segment to compare with."
+    verdicts = tuple(
+        Verdict(
+            kind=kind,
+            status=Status.INSUFFICIENT_DATA,
+            reason=VerdictReason.NO_REFERENCE,
+            evidence=0.0,
+            limit=policy.limit(kind, baseline, window_seconds, turn.of),
+            text=text,
+        )
+        for kind in judged_kinds(baseline)
+        if kind in kinds
+    )
+    return Judgement(findings=(), verdicts=verdicts, memory=memory)
 
 
 def judge_quality(
@@ -115,9 +160,11 @@ def judge_quality(
     memory: EvidenceMemory,
     policy: JudgePolicy,
     window_seconds: float | None,
+    *,
+    turn: Turn = ALONE,
 ) -> Judgement:
     """Judge the realized mean loss against the reference's; see `driftwatch.core.loss`."""
-    plan = Plan.of_quality(baseline, policy, window_seconds)
+    plan = Plan.of_quality(baseline, policy, window_seconds, turn.of)
     live = sums.loss()
     (column, (statistic,)), *_ = plan.statistics.items()
     before = memory.of(plan.kind)
@@ -136,7 +183,7 @@ def judge_quality(
         baseline.schema.task, reference, live, ratio=policy.quality_ratio, natural=natural, doubt=REFERENCE_DOUBT
     )
     e_value = calibrated(tested.p_value)
-    bets = gathered(before.of(column, statistic), np.array([e_value]), LARGEST_SHARE * plan.limit.value)
+    bets = gathered(before.of(column, statistic), np.array([e_value]), LARGEST_SHARE * plan.limit.value, turn)
     after = KindMemory(alarmed=before.alarmed, bets={column: {statistic: bets}})
     moved = live.value - reference.value
     finding = Finding(
@@ -147,7 +194,7 @@ def judge_quality(
         threshold=tested.threshold,
         p_value=tested.p_value,
         e_value=e_value,
-        evidence=bets[0],
+        evidence=mean(bets),
         n_reference=reference.n,
         n_live=live.n,
         status=Status.OK,
@@ -167,14 +214,21 @@ class _Window:
     profile: Profile
     policy: JudgePolicy
     seconds: float | None
+    turn: Turn
     measured: Measured
     enough_rows: int
 
     @classmethod
     def of(
-        cls, baseline: Baseline, profile: Profile, policy: JudgePolicy, seconds: float | None, measured: Measured
+        cls,
+        baseline: Baseline,
+        profile: Profile,
+        policy: JudgePolicy,
+        seconds: float | None,
+        turn: Turn,
+        measured: Measured,
     ) -> _Window:
-        return cls(baseline, profile, policy, seconds, measured, policy.enough_rows(baseline, seconds))
+        return cls(baseline, profile, policy, seconds, turn, measured, policy.enough_rows(baseline, seconds))
 
 
 def _judged(kinds: Sequence[AlertKind], window: _Window, memory: EvidenceMemory) -> Judgement:
@@ -190,7 +244,7 @@ def _judged(kinds: Sequence[AlertKind], window: _Window, memory: EvidenceMemory)
 
 def _judged_kind(kind: AlertKind, columns: Sequence[Column], window: _Window, memory: EvidenceMemory) -> Judgement:
     before = memory.of(kind)
-    plan = Plan.of(kind, columns, window.baseline, window.policy, window.seconds)
+    plan = Plan.of(kind, columns, window.baseline, window.policy, window.seconds, window.turn.of)
     findings: list[Finding] = []
     bets: dict[str, dict[str, Bets]] = {}
     for column, names in plan.statistics.items():
@@ -254,7 +308,7 @@ def _found(
         else:
             e_values = cautious_bets(statistic, baseline, live, much.value, tail)
         e_value = float(e_values.sum()) / len(e_values)
-        held = gathered(held, e_values, largest)
+        held = gathered(held, e_values, largest, window.turn)
     finding = _finding(kind, column, measured, much, change, p_value=p_value, enough=enough, e_value=e_value, held=held)
     return finding, held
 

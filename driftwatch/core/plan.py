@@ -51,8 +51,9 @@ class Plan:
         baseline: Baseline,
         policy: JudgePolicy,
         window_seconds: float | None,
+        overlap: int = 1,
     ) -> Plan:
-        """The plan for the columns of one kind."""
+        """The plan for the columns of one kind; ``overlap`` windows begin in the length of one."""
         statistics = {column.name: policy.measured(column) for column in columns}
         pairs = [(column, name) for column, names in statistics.items() for name in names]
         fixed = {pair: limit for pair in pairs if (limit := policy.fixed(*pair)) is not None}
@@ -62,7 +63,7 @@ class Plan:
         importance = baseline.importance if policy.importance is None else policy.importance
         return cls(
             kind=kind,
-            limit=policy.limit(kind, baseline, window_seconds),
+            limit=policy.limit(kind, baseline, window_seconds, overlap),
             blame_rate=policy.blame_rate,
             statistics=statistics,
             fixed=fixed,
@@ -70,12 +71,14 @@ class Plan:
         )
 
     @classmethod
-    def of_quality(cls, baseline: Baseline, policy: JudgePolicy, window_seconds: float | None) -> Plan:
+    def of_quality(
+        cls, baseline: Baseline, policy: JudgePolicy, window_seconds: float | None, overlap: int = 1
+    ) -> Plan:
         """The plan for the mean loss, which is judged as one statistic of the prediction."""
         column = baseline.schema.prediction or "prediction"
         return cls(
             kind=AlertKind.QUALITY,
-            limit=policy.limit(AlertKind.QUALITY, baseline, window_seconds),
+            limit=policy.limit(AlertKind.QUALITY, baseline, window_seconds, overlap),
             blame_rate=policy.blame_rate,
             statistics={column: (LOSS_MEASURE[baseline.schema.task],)},
             fixed={},

@@ -116,11 +116,11 @@ class JudgePolicy:
                 "a threshold is fixed for it, too.", field=f"p_values.{min(both)}", remedy="Leave one of them out."
             )
 
-    def limit(self, kind: AlertKind, baseline: Baseline, window_seconds: float | None) -> Threshold:
+    def limit(self, kind: AlertKind, baseline: Baseline, window_seconds: float | None, overlap: int = 1) -> Threshold:
         """The evidence at which a kind alarms: the budget's run length over the kind's share of it."""
         weights = {one: self.shares.get(one, 0.0) for one in judged_kinds(baseline)}
         share = weights.get(kind, 0.0) / (math.fsum(weights.values()) or 1.0)
-        run_length = self.budget.run_length(window_seconds)
+        run_length = self.budget.run_length(window_seconds, overlap)
         return Threshold(value=run_length / share if share else math.inf, origin=ThresholdOrigin.BUDGET)
 
     def fixed(self, column: str, statistic: str) -> Threshold | None:

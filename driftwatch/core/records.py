@@ -185,13 +185,20 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowKey:
-    """Which rows a window holds: ``start <= event_time < end`` of one model version."""
+    """Which rows a window holds: ``start <= event_time < end`` of one model version, or of a segment of it.
+
+    A window of rows holds those from ``first_row`` to before ``end_row``, counted from 0 in the order of
+    acknowledgement. It begins at the earliest of their event times, and ends where the stream had come with them. The
+    two are None for windows of time.
+    """
 
     model: str
     model_version: str
     start: datetime
     end: datetime
     segment: str = ""
+    first_row: int | None = None
+    end_row: int | None = None
 
 
 class WindowStage(StrEnum):
@@ -204,7 +211,7 @@ class WindowStage(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowRecord:
-    """A window as it is stored and shown."""
+    """A window as it is stored and shown. ``revised`` is how often judging it again changed what is said of it."""
 
     key: WindowKey
     stage: WindowStage
@@ -215,6 +222,7 @@ class WindowRecord:
     verdicts: tuple[Verdict, ...] = ()
     performance: Mapping[str, float] = field(default_factory=dict)
     judged_at: datetime | None = None
+    revised: int = 0
 
 
 class AlertState(StrEnum):
@@ -226,7 +234,10 @@ class AlertState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """A verdict with a life. ``started`` and ``ended`` are event times of window ends."""
+    """A verdict with a life. ``started`` and ``ended`` are event times of window ends.
+
+    ``segment`` is empty where it is about all rows of the version. ``resolution`` says why it ended.
+    """
 
     alert_id: str
     model: str
@@ -238,6 +249,8 @@ class Alert:
     columns: tuple[str, ...]
     evidence: float
     reason: str
+    segment: str = ""
+    resolution: str = ""
 
 
 class RetrainState(StrEnum):

@@ -1,7 +1,9 @@
-"""Event time cut into slices and windows, and how far a stream has come.
+"""A stream cut into slices and windows, and how far it has come.
 
-Everything here is whole microseconds since 1970-01-01 UTC, so that nothing is rounded. Windows of whole weeks
-begin on Mondays, of whole days at midnight UTC, of hours on the hour.
+A row has a *position*, a whole number. Where windows are lengths of time it is the row's event time in microseconds
+since 1970-01-01 UTC, so that nothing is rounded: windows of whole weeks begin on Mondays, of whole days at midnight
+UTC, of hours on the hour. Where windows are counts of rows it is the row's ordinal, from 0, in the order of
+acknowledgement. Slices and windows are half-open ranges of positions, and everything here is the same for both.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from driftwatch.errors import InputError
+from driftwatch.errors import InputError, SettingError
 
 MICROSECONDS = 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -24,6 +26,13 @@ UNIT_SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400, "w": 604_80
 """The units that lengths of time are written in."""
 
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(s|m|min|h|d|w)\s*")
+_ROWS = re.compile(r"\s*(\d[\d_,]*)\s*rows?\s*")
+
+Length = timedelta | int
+"""How long a window or a slice is: a time, or a number of rows."""
+
+MOST_OVERLAPPING = 60
+"""Most windows that hold the same row: each of them has evidence of its own, which is kept."""
 
 
 def parse_duration(text: str) -> timedelta:
@@ -60,6 +69,40 @@ def format_duration(length: timedelta) -> str:
     return f"{seconds:g}s"
 
 
+def parse_length(text: str) -> Length:
+    """Read a window's length: a time such as ``"1d"``, or rows such as ``"1000 rows"``.
+
+    Raises
+    ------
+    InputError
+        For anything else.
+
+    Examples
+    --------
+    >>> parse_length("1h"), parse_length("1000 rows"), parse_length("5,000rows")
+    (datetime.timedelta(seconds=3600), 1000, 5000)
+    """
+    match = _ROWS.fullmatch(text)
+    if match is not None:
+        return int(match[1].replace(",", "").replace("_", ""))
+    if _DURATION.fullmatch(text) is None:
+        raise InputError(
+            f"{text!r} is neither a length of time nor a number of rows.", remedy="Write it like 1h, 7d or 1000 rows."
+        )
+    return parse_duration(text)
+
+
+def format_length(length: Length) -> str:
+    """Write a window's length as `parse_length` reads it.
+
+    Examples
+    --------
+    >>> format_length(timedelta(days=1)), format_length(1000)
+    ('1d', '1000 rows')
+    """
+    return f"{length} rows" if isinstance(length, int) else format_duration(length)
+
+
 def to_microseconds(moment: datetime) -> int:
     """Whole microseconds since 1970 of an aware ``datetime``.
 
@@ -78,62 +121,166 @@ def from_microseconds(moment: int) -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowPlan:
-    """How event time is cut, and how long to wait before judging.
+    """How a stream is cut, how long to wait before judging, and how long afterwards to judge again.
 
-    A slice is what is profiled; a window is the slices that are judged together. A window closes, and its inputs
-    are judged, when the stream is ``lateness`` past its end; it is complete, and its labels and quality are
-    judged, when the stream is ``label_wait`` past its end.
+    A slice is what is profiled; a window is the slices that are judged together; a window begins every ``slide``.
+    Windows of time close, and their inputs are judged, when the stream is ``lateness`` past their end; windows of
+    rows close with their last row, and no row is late for them. Either is complete, and its labels and quality are
+    judged, when the stream is ``label_wait`` past its end; rows and labels that come later still are added, and the
+    window is judged again, until the stream is another ``keep`` further.
+
+    Attributes
+    ----------
+    window
+        A time, or a number of rows.
+    slide
+        From the start of one window to the start of the next; the window itself by default (tumbling windows). It
+        divides the window.
+    slice
+        The slide by default, which it divides.
+
+    Examples
+    --------
+    >>> plan = WindowPlan(window=100, slide=50, lateness=timedelta(0), label_wait=timedelta(hours=1))
+    >>> plan.counted, plan.overlap, list(plan.windows_over(120)), plan.closed_before(199)
+    (True, 2, [50, 100], 100)
     """
 
-    window: timedelta
+    window: Length
     lateness: timedelta
     label_wait: timedelta
-    slice: timedelta | None = None
+    slice: Length | None = None
+    slide: Length | None = None
+    keep: timedelta = timedelta(days=7)
 
     def __post_init__(self) -> None:
-        if self.window <= timedelta(0):
-            raise InputError("must be longer than nothing.", field="window")
-        if self.lateness < timedelta(0):
-            raise InputError("cannot be negative.", field="lateness")
+        lengths = {"window": self.window, "slice": self.slice, "slide": self.slide}
+        for field, length in lengths.items():
+            if length is None:
+                continue
+            if isinstance(length, int) is not self.counted:
+                raise SettingError(
+                    f"must be {'a number of rows' if self.counted else 'a length of time'}, as the window is.",
+                    field=field,
+                    remedy=f"The window is {format_length(self.window)}.",
+                )
+            if _units(length) <= 0:
+                raise SettingError("must be longer than nothing.", field=field)
+        for field in ("lateness", "keep"):
+            if getattr(self, field) < timedelta(0):
+                raise SettingError("cannot be negative.", field=field)
         if self.label_wait < self.lateness:
-            raise InputError(
+            raise SettingError(
                 "cannot be shorter than the allowed lateness.", field="label_wait", remedy="Labels come after inputs."
             )
-        if self.window_us % self.slice_us:
-            raise InputError("must divide the window.", field="slice")
+        if self.window_length % self.slide_length:
+            raise SettingError("must divide the window.", field="slide", remedy=self._remedy())
+        if self.slide_length % self.slice_length:
+            what = "window" if self.slide is None else "slide"
+            raise SettingError(f"must divide the {what}.", field="slice", remedy=self._remedy())
+        if self.overlap > MOST_OVERLAPPING:
+            raise SettingError(
+                f"would let {self.overlap} windows overlap.",
+                field="slide",
+                remedy=f"At most {MOST_OVERLAPPING} may: make it longer.",
+            )
+
+    def _remedy(self) -> str:
+        return f"The window is {format_length(self.window)}: it takes whole multiples."
 
     @property
-    def window_us(self) -> int:
-        """A window's length in microseconds."""
-        return self.window // timedelta(microseconds=1)
+    def counted(self) -> bool:
+        """Whether windows are numbers of rows, and positions ordinals."""
+        return isinstance(self.window, int)
 
     @property
-    def slice_us(self) -> int:
-        """A slice's length in microseconds: the window's where none is given."""
-        return (self.slice or self.window) // timedelta(microseconds=1)
+    def seconds(self) -> float | None:
+        """A window's duration; None where it is a number of rows."""
+        return None if isinstance(self.window, int) else self.window.total_seconds()
 
-    def slice_starts(self, event_time: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The start of the slice that each event belongs to; same shape, microseconds."""
-        return event_time - (event_time - FIRST_MONDAY) % self.slice_us
+    @property
+    def window_length(self) -> int:
+        """A window's length in positions."""
+        return _units(self.window)
 
-    def window_start(self, moment: int) -> int:
-        """The start of the window that ``moment`` lies in."""
-        return moment - (moment - FIRST_MONDAY) % self.window_us
+    @property
+    def slide_length(self) -> int:
+        """From the start of one window to the start of the next, in positions."""
+        return _units(self.slide) if self.slide is not None else self.window_length
 
-    def closed_before(self, watermark: int) -> int:
-        """Every window that begins before this is closed when the stream has come to ``watermark``."""
-        return self.window_start(watermark - self.lateness // timedelta(microseconds=1))
+    @property
+    def slice_length(self) -> int:
+        """A slice's length in positions."""
+        return _units(self.slice) if self.slice is not None else self.slide_length
+
+    @property
+    def overlap(self) -> int:
+        """How many windows hold a row; 1 where windows are tumbling."""
+        return self.window_length // self.slide_length
+
+    @property
+    def _origin(self) -> int:
+        return 0 if self.counted else FIRST_MONDAY
+
+    def slice_starts(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The start of the slice that each row belongs to; same shape."""
+        return positions - (positions - self._origin) % self.slice_length
+
+    def window_start(self, position: int) -> int:
+        """The start of the last window that holds ``position``."""
+        return position - (position - self._origin) % self.slide_length
+
+    def windows_over(self, position: int) -> range:
+        """The starts of all windows that hold ``position``, in order. No window begins before the first row."""
+        last = self.window_start(position)
+        first = last - self.window_length + self.slide_length
+        return range(max(first, 0) if self.counted else first, last + 1, self.slide_length)
+
+    def turn(self, start: int) -> int:
+        """Which of the `overlap` sequences of tumbling windows a window belongs to, from 0."""
+        return (start - self._origin) // self.slide_length % self.overlap
+
+    def closed_before(self, reached: int) -> int:
+        """Every window that begins before this is closed.
+
+        Parameters
+        ----------
+        reached
+            How far the stream has come: the watermark in microseconds, or how many rows it has had.
+        """
+        if self.counted:
+            return max(self._ended_before(reached), 0)
+        return self._ended_before(reached - _units(self.lateness))
 
     def complete_before(self, watermark: int) -> int:
-        """Every window that begins before this is complete when the stream has come to ``watermark``."""
-        return self.window_start(watermark - self.label_wait // timedelta(microseconds=1))
+        """Every window of time that begins before this is complete when the stream has come to ``watermark``."""
+        return self._ended_before(watermark - _units(self.label_wait))
+
+    def kept_from(self, latest_event: int) -> int:
+        """Every window of time that begins before this is kept no longer once there was an event at this time."""
+        return self._ended_before(latest_event - _units(self.label_wait + self.keep))
+
+    def is_complete(self, ended: int, watermark: int) -> bool:
+        """Whether the labels of a window that ended at this event time have had their time."""
+        return ended + _units(self.label_wait) <= watermark
+
+    def is_kept(self, ended: int, latest_event: int) -> bool:
+        """Whether a window that ended at this event time is still kept once there was an event at ``latest_event``."""
+        return ended >= latest_event - _units(self.label_wait + self.keep)
+
+    def _ended_before(self, position: int) -> int:
+        return self.window_start(position - self.window_length) + self.slide_length
+
+
+def _units(length: Length) -> int:
+    return length if isinstance(length, int) else length // timedelta(microseconds=1)
 
 
 def watermark(latest_event: int, latest_received: int, now: int) -> int:
     """How far a stream has come: its latest event, and the time that has passed since that came in.
 
     So windows also close when a stream falls silent, and a stream of old events (a replay) is judged by its own
-    time. All in microseconds since 1970.
+    time. A clock of this machine that is set back does not take the stream back. All in microseconds since 1970.
 
     Examples
     --------

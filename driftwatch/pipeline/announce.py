@@ -19,6 +19,7 @@ class RetrainData(msgspec.Struct, frozen=True, kw_only=True):
     retrain_id: str
     model: str
     model_version: str
+    segment: str
     triggered: datetime
     until: datetime
     reason: str
@@ -62,6 +63,7 @@ def retrain_requested(
             retrain_id=episode.retrain_id,
             model=episode.model,
             model_version=episode.model_version,
+            segment=window.key.segment,
             triggered=episode.triggered,
             until=episode.until,
             reason=episode.reason,

@@ -12,7 +12,8 @@ from driftwatch.core.baseline import Baseline
 from driftwatch.core.events import LabelBatch, PredictionBatch, joined_labels
 from driftwatch.core.performance import PerformanceSums
 from driftwatch.core.profile import Profile
-from driftwatch.core.records import Task
+from driftwatch.core.records import Task, WindowStage
+from driftwatch.core.segments import ALL_ROWS, divided
 from driftwatch.core.table import Names, Numbers, Table, Values, name_of
 from driftwatch.core.windows import MICROSECONDS
 from driftwatch.pipeline.work import Work
@@ -40,12 +41,15 @@ def _labels_by_model(work: Work) -> list[LabelBatch]:
 
 def _outstanding(work: Work, batch: PredictionBatch) -> Outstanding:
     baseline = work.baseline(batch.model, batch.model_version)
+    placement, values = work.placement(batch), _packed(baseline, batch)
+    if work.plan.counted:
+        values = np.hstack([values, placement.positions])
     return Outstanding(
         prediction_ids=batch.prediction_ids,
         model_version=batch.model_version,
-        segments=Names.of(batch.segments),
+        segments=placement.segments,
         event_time=batch.event_time,
-        values=_packed(baseline, batch),
+        values=values,
     )
 
 
@@ -56,8 +60,12 @@ def _add_joined(work: Work, model: str, joined: JoinedLabels) -> None:
     labels, replaced = _labels(baseline, joined.labels), _labels(baseline, joined.replaced)
     # A correction that no number or class can be made of is one all the same.
     corrected = _is_present(joined.replaced)
-    for start, rows in _by_slice(work, joined.event_time):
-        sums = work.slice(SliceKey(model=model, model_version=joined.model_version, segment="", start=start))
+    for key, rows in _by_slice(work, baseline, joined):
+        sums = work.slice(key)
+        if sums.rows == 0 or not work.is_kept(key, sums):
+            if key.segment == ALL_ROWS:
+                work.tally.count("events_dropped_total", len(rows), model=model, reason="label_late")
+            continue
         sums.performance += _quality(baseline, predictions.take(rows), labels.take(rows))
         sums.profile += _label_profile(baseline, labels.take(rows))
         before = rows[corrected[rows]]
@@ -65,13 +73,26 @@ def _add_joined(work: Work, model: str, joined: JoinedLabels) -> None:
             sums.performance -= _quality(baseline, predictions.take(before), replaced.take(before))
             sums.profile -= _label_profile(baseline, replaced.take(before))
         sums.labels += len(rows) - len(before)
+        work.touch(key, WindowStage.COMPLETE)
     _count(work, model, joined, int(np.count_nonzero(corrected)))
 
 
-def _by_slice(work: Work, event_time: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.intp]]]:
-    starts = work.plan.slice_starts(event_time)
-    for start in np.unique(starts).tolist():
-        yield start, np.flatnonzero(starts == start)
+def _by_slice(work: Work, baseline: Baseline, joined: JoinedLabels) -> Iterator[tuple[SliceKey, NDArray[np.intp]]]:
+    """The labels by slice, in every stream that their predictions are part of."""
+    for segment, division, rows in divided(joined.segments):
+        positions = _positions(work, baseline, joined, division)[rows]
+        starts = work.plan.slice_starts(np.maximum(positions, 0) if work.plan.counted else positions)
+        for start in np.unique(starts).tolist():
+            key = SliceKey(model=baseline.model, model_version=joined.model_version, segment=segment, start=start)
+            yield key, rows[starts == start]
+
+
+def _positions(work: Work, baseline: Baseline, joined: JoinedLabels, division: int) -> NDArray[np.int64]:
+    """Where the predictions lie in a stream: see `pipeline.place`."""
+    if not work.plan.counted:
+        return joined.event_time
+    packed = joined.values[:, 1 + len(baseline.schema.scores) + division]
+    return packed.astype(np.int64)
 
 
 def _count(work: Work, model: str, joined: JoinedLabels, corrected: int) -> None:

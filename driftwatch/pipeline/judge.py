@@ -2,51 +2,84 @@
 
 A window is judged twice: its inputs and predictions when it closes, its labels and quality when the labels had
 their time. What must be sent because of a verdict is written to the outbox beside it.
+
+What the evidence was after each window is kept beside it. Where rows or labels are added to a window that was judged,
+it is judged again with the evidence from before it, and so are the windows after it, until one leaves the same
+evidence as it did.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-
-import msgspec
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from types import MappingProxyType
 
 from driftwatch.core.conclusion import worst
-from driftwatch.core.evidence import EvidenceMemory
-from driftwatch.core.judge import Judgement, JudgePolicy, judge_inputs, judge_labels
-from driftwatch.core.records import (
-    Alert,
-    AlertState,
-    RetrainEpisode,
-    RetrainState,
-    RetrainStep,
-    Status,
-    Verdict,
-    WindowKey,
-    WindowRecord,
-    WindowStage,
+from driftwatch.core.evidence import Turn
+from driftwatch.core.judge import (
+    Judgement,
+    JudgePolicy,
+    judge_inputs,
+    judge_labels,
+    judge_without_reference,
 )
-from driftwatch.core.retrain import RetrainPolicy, decide
-from driftwatch.core.windows import WindowPlan, from_microseconds, to_microseconds, watermark
-from driftwatch.identifiers import uuid7
+from driftwatch.core.records import AlertKind, AlertState, Finding, Verdict, WindowRecord, WindowStage
+from driftwatch.core.segments import ALL_ROWS, SegmentPlan
+from driftwatch.core.windows import MICROSECONDS, WindowPlan, from_microseconds, to_microseconds, watermark
+from driftwatch.pipeline import alerts as alerting
 from driftwatch.pipeline import marks
-from driftwatch.pipeline.announce import retrain_requested
 from driftwatch.pipeline.baselines import Baselines
+from driftwatch.pipeline.due import DueWindow, first_judged, first_kept, judged_again
+from driftwatch.pipeline.memory import decoded, encoded
+from driftwatch.pipeline.retrain import Asking, JudgedJustNow, ask_for_retrain
+from driftwatch.pipeline.stages import STAGES, stale, with_judged_before, with_stale
 from driftwatch.pipeline.telemetry import Tally
 from driftwatch.pipeline.work import SliceSums, slice_sums
-from driftwatch.ports import Clock, OutboxMessage, StateReader, StateTransaction, StoredSlice
+from driftwatch.ports import Clock, Stale, StateReader, StateTransaction, StoredStream, StreamKey
+
+_MOST_AGAIN = 200
+"""Windows that are judged again in one step; the others follow in later ones."""
+
+_REST = 9
+"""Judging again takes one part of the time, other work so many."""
+
+_LOOK_EVERY = 5 * MICROSECONDS
+"""How often to look for windows of rows whose labels have had their time while nothing comes in."""
+
+_OF_LABELS = frozenset({AlertKind.LABEL_DRIFT, AlertKind.QUALITY})
+_KINDS = MappingProxyType(
+    {WindowStage.CLOSED: frozenset(AlertKind) - _OF_LABELS, WindowStage.COMPLETE: _OF_LABELS},
+)
+"""What is judged in each stage."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgeSettings:
-    """How windows are cut and judged, and who is told."""
+    """How windows are cut and judged, and who is told.
+
+    ``again_after`` is how long late rows and labels are gathered before their windows are judged again.
+    """
 
     plan: WindowPlan
     judging: JudgePolicy
-    retraining: RetrainPolicy
-    sinks: tuple[str, ...] = ()
-    public_url: str = ""
+    asking: Asking
+    segments: SegmentPlan = field(default_factory=SegmentPlan)
+    again_after: timedelta = timedelta(minutes=1)
+
+
+@dataclass(slots=True)
+class _Looked:
+    """What is known of a model since it was looked at: nothing is due before one of these changes.
+
+    ``due_at`` is when something is due without an event, ``again_at`` when windows may be judged again; both by the
+    clock, in microseconds.
+    """
+
+    closed: int
+    complete: int
+    due_at: int | None = None
+    again_at: int = 0
 
 
 class Judge:
@@ -56,7 +89,7 @@ class Judge:
         self._settings = settings
         self._baselines = baselines
         self._clock = clock
-        self._looked: dict[str, tuple[int, int]] = {}
+        self._looked: dict[str, _Looked] = {}
 
     def judge_due(self, transaction: StateTransaction, tally: Tally, changed: Mapping[str, int]) -> dict[str, int]:
         """Judge all windows that are due, oldest first.
@@ -80,19 +113,14 @@ class Judge:
             now = stream_time(transaction, model, self._clock)
             if now is None:
                 continue
-            closed, complete = plan.closed_before(now), plan.complete_before(now)
-            if self._looked.get(model) == (closed, complete) and changed.get(model, closed) >= closed:
-                continue
-            due = [
-                *self._due(transaction, model, WindowStage.CLOSED, closed),
-                *self._due(transaction, model, WindowStage.COMPLETE, complete),
-            ]
-            for end, stage, key, stored in sorted(due, key=lambda one: (one[0], one[1].value)):
-                self._judge(transaction, tally, stage, key, stored)
-                transaction.set_mark(marks.judged(stage, model, key.model_version, key.segment), end)
-            if due:
-                self._resolve_for_replaced_versions(transaction, model, complete)
-            self._looked[model] = (closed, complete)
+            looked = _Looked(plan.closed_before(now), plan.complete_before(now))
+            before = self._looked.get(model)
+            if before is not None:
+                looked.again_at = before.again_at
+                if self._nothing_is_due(before, looked, changed.get(model)):
+                    continue
+            self._look(transaction, tally, model, now, looked)
+            self._looked[model] = looked
             found[model] = now
         return found
 
@@ -100,169 +128,202 @@ class Judge:
         """Forget which windows were looked at: the transaction in which that happened was not kept."""
         self._looked.clear()
 
-    def _resolve_for_replaced_versions(self, transaction: StateTransaction, model: str, complete_before: int) -> None:
-        """Close the alerts of versions that another took over from: when their last window is judged, they are past."""
-        current = transaction.baselines(model)[-1].model_version
-        replaced = [one for one in transaction.alerts(model, state=AlertState.FIRING) if one.model_version != current]
-        if not replaced:
-            return
-        plan = self._settings.plan
-        last: dict[str, int] = defaultdict(int)
-        for (version, _), (_, start) in transaction.slice_bounds(model).items():
-            last[version] = max(last[version], plan.window_start(start))
-        for alert in replaced:
-            if last[alert.model_version] < complete_before:
-                end = from_microseconds(last[alert.model_version] + plan.window_us)
-                transaction.put_alert(replace(alert, state=AlertState.RESOLVED, ended=end))
+    def _nothing_is_due(self, before: _Looked, present: _Looked, changed: int | None) -> bool:
+        if before.due_at is not None and self._now() >= before.due_at:
+            return False
+        if self._settings.plan.counted:
+            return changed is None
+        if (before.closed, before.complete) != (present.closed, present.complete):
+            return False
+        return changed is None or changed >= present.closed
 
-    def _due(
-        self, transaction: StateTransaction, model: str, stage: WindowStage, before: int
-    ) -> list[tuple[int, WindowStage, WindowKey, list[StoredSlice]]]:
+    def _look(self, transaction: StateTransaction, tally: Tally, model: str, now: int, looked: _Looked) -> None:
         plan = self._settings.plan
-        due = []
-        for (version, segment), (first, _) in transaction.slice_bounds(model).items():
-            mark = transaction.mark(marks.judged(stage, model, version, segment))
-            stored = transaction.slices(model, version, segment, max(mark, first), before)
-            windows: dict[int, list[StoredSlice]] = defaultdict(list)
-            for one in stored:
-                windows[plan.window_start(one.key.start)].append(one)
-            for start, slices in windows.items():
-                end = start + plan.window_us
-                key = WindowKey(
-                    model=model,
-                    model_version=version,
-                    segment=segment,
-                    start=from_microseconds(start),
-                    end=from_microseconds(end),
-                )
-                due.append((end, stage, key, slices))
-        return due
+        streams = {stream.key: stream for stream in transaction.streams(model)}
+        before = dict(streams)
+        if self._now() >= looked.again_at:
+            self._judge_again(transaction, tally, streams, looked)
+        due = [
+            window
+            for stream in streams.values()
+            for stage in STAGES
+            for window in first_judged(transaction, plan, stream, stage, now)
+        ]
+        for window in sorted(due, key=lambda one: (one.reached, one.stage.value, one.start)):
+            self._judge(transaction, tally, streams, window)
+            stream = streams[window.stream]
+            streams[window.stream] = with_judged_before(stream, window.stage, window.start + plan.slide_length)
+        transaction.put_streams([stream for key, stream in streams.items() if stream != before[key]])
+        if due:
+            self._resolve_for_replaced_versions(transaction, model, streams, now)
+            self._forget_memories(transaction, model, streams)
+        looked.due_at = self._due_at(streams, looked)
+
+    def _judge_again(
+        self, transaction: StateTransaction, tally: Tally, streams: dict[StreamKey, StoredStream], looked: _Looked
+    ) -> None:
+        """Judge stale windows again, a bounded number of them, and say when the next time may be."""
+        began, left = self._now(), _MOST_AGAIN
+        some = False
+        for key in list(streams):
+            for stage in STAGES:
+                if stale(streams[key], stage) is not None and left > 0:
+                    some = True
+                    rest, left = self._one_stale(transaction, tally, streams, key, stage, left)
+                    streams[key] = with_stale(streams[key], stage, rest)
+        if some:
+            pause = _REST * (self._now() - began)
+            if left > 0:
+                pause = max(pause, self._settings.again_after // timedelta(microseconds=1))
+            looked.again_at = self._now() + pause
+
+    def _one_stale(
+        self,
+        transaction: StateTransaction,
+        tally: Tally,
+        streams: Mapping[StreamKey, StoredStream],
+        key: StreamKey,
+        stage: WindowStage,
+        left: int,
+    ) -> tuple[Stale | None, int]:
+        """Judge the stale windows of one stream again; answers those that remain, and what is left of the bound."""
+        windows = stale(streams[key], stage)
+        last = windows.last if windows is not None else 0
+        for window in judged_again(transaction, self._settings.plan, streams[key], stage):
+            if left == 0:
+                return Stale(first=window.start, last=max(last, window.start)), left
+            before = transaction.memory_after(key, stage, window.start)
+            after = self._judge(transaction, tally, streams, window)
+            left -= 1
+            if window.start >= last and after == before:
+                break
+        return None, left
 
     def _judge(
         self,
         transaction: StateTransaction,
         tally: Tally,
-        stage: WindowStage,
-        key: WindowKey,
-        stored: Sequence[StoredSlice],
-    ) -> None:
+        streams: Mapping[StreamKey, StoredStream],
+        due: DueWindow,
+    ) -> bytes:
+        """Judge one window in one stage; answers what it leaves to be remembered."""
+        plan, policy = self._settings.plan, self._settings.judging
+        key, stage = due.key, due.stage
         baseline = self._baselines.get(key.model, key.model_version, reader=transaction)
-        sums = slice_sums(baseline, stored)
-        memory = _remembered(transaction, key)
-        seconds = self._settings.plan.window.total_seconds()
-        policy = self._settings.judging
-        if stage is WindowStage.CLOSED:
-            judgement = judge_inputs(baseline, sums.profile, memory, policy, seconds)
+        end = due.start + plan.window_length
+        sums = slice_sums(baseline, transaction.slices(key.model, key.model_version, key.segment, due.start, end))
+        memory = decoded(transaction.memory_before(due.stream, stage, due.start))
+        turn = self._turn(streams, due)
+        reference = baseline if key.segment == ALL_ROWS else baseline.segments.get(key.segment)
+        if reference is None:
+            judgement = judge_without_reference(baseline, _KINDS[stage], memory, policy, plan.seconds, turn=turn)
+        elif stage is WindowStage.CLOSED:
+            judgement = judge_inputs(reference, sums.profile, memory, policy, plan.seconds, turn=turn)
         else:
-            judgement = judge_labels(baseline, sums.profile, sums.performance, memory, policy, seconds)
-        transaction.put_document(_memory_name(key), msgspec.json.encode(judgement.memory).decode())
-        window = self._window(transaction.window(key), key, stage, sums, judgement)
-        transaction.put_window(window)
-        alerts = self._alerts(transaction, tally, key, judgement.verdicts)
-        self._retrain(transaction, tally, window, judgement.verdicts, alerts)
-        lag = to_microseconds(self._clock.now()) - transaction.mark(marks.latest_received(key.model))
-        tally.count("windows_judged_total", model=key.model, stage=stage.value)
-        tally.observe("detection_lag_seconds", [max(0, lag) / 1e6], model=key.model)
+            judgement = judge_labels(reference, sums.profile, sums.performance, memory, policy, plan.seconds, turn=turn)
+        remembered = encoded(judgement.memory)
+        transaction.put_memory(due.stream, stage, due.start, remembered)
+        before = transaction.window(key)
+        again = before is not None and (stage is WindowStage.CLOSED or before.stage is WindowStage.COMPLETE)
+        window = self._window(before, due, sums, judgement, again=again)
+        if window != before:
+            transaction.put_window(window)
+        alerts = alerting.follow(transaction, tally, key, judgement.verdicts, again=again)
+        ask_for_retrain(
+            transaction,
+            tally,
+            self._settings.asking,
+            self._clock,
+            JudgedJustNow(window, judgement.verdicts, tuple(alerts)),
+        )
+        if again:
+            tally.count("windows_revised_total", model=key.model, stage=stage.value)
+        else:
+            lag = self._now() - transaction.mark(marks.latest_received(key.model))
+            tally.count("windows_judged_total", model=key.model, stage=stage.value)
+            tally.observe("detection_lag_seconds", [max(0, lag) / MICROSECONDS], model=key.model)
+        return remembered
+
+    def _turn(self, streams: Mapping[StreamKey, StoredStream], due: DueWindow) -> Turn:
+        """Whose turn it is, and the stake: the segment's share of the budget, by the versions that share the time."""
+        plan = self._settings.plan
+        versions = 1
+        if not plan.counted:
+            end = due.start + plan.window_length
+            served = [one for one in streams.values() if one.key.segment == ALL_ROWS]
+            versions = max(1, sum(one.first < end and one.last >= due.start for one in served))
+        stake = self._settings.segments.share(due.stream.segment) / versions
+        return Turn(plan.turn(due.start), plan.overlap, stake)
 
     def _window(
-        self, before: WindowRecord | None, key: WindowKey, stage: WindowStage, sums: SliceSums, judgement: Judgement
+        self, before: WindowRecord | None, due: DueWindow, sums: SliceSums, judgement: Judgement, *, again: bool
     ) -> WindowRecord:
-        findings = (*(before.findings if before else ()), *judgement.findings)
-        verdicts = (*(before.verdicts if before else ()), *judgement.verdicts)
-        return WindowRecord(
-            key=key,
-            stage=stage,
+        """The window's record: what was found in this stage takes the place of what had been."""
+        kept_findings, kept_verdicts = _of_other_stage(before, due.stage)
+        findings, verdicts = (*kept_findings, *judgement.findings), (*kept_verdicts, *judgement.verdicts)
+        if due.stage is WindowStage.CLOSED:
+            findings, verdicts = (*judgement.findings, *kept_findings), (*judgement.verdicts, *kept_verdicts)
+        window = WindowRecord(
+            key=due.key,
+            stage=before.stage if before is not None and again else due.stage,
             rows=sums.rows,
             labels=sums.labels,
             status=worst(one.status for one in verdicts),
             findings=findings,
             verdicts=verdicts,
             performance={name: one.value for name, one in sums.performance.measures().items()} if sums.labels else {},
-            judged_at=self._clock.now(),
+            judged_at=before.judged_at if before is not None else None,
+            revised=before.revised if before is not None else 0,
         )
+        if window == before:
+            return window
+        return replace(window, judged_at=self._clock.now(), revised=window.revised + again)
 
-    def _alerts(
-        self, transaction: StateTransaction, tally: Tally, key: WindowKey, verdicts: Sequence[Verdict]
-    ) -> list[Alert]:
-        """Open an alert a kind that drifts, close the alerts of kinds that are well again; answers the open ones."""
-        firing = {
-            alert.kind: alert
-            for alert in transaction.alerts(key.model, state=AlertState.FIRING)
-            if alert.model_version == key.model_version
-        }
-        for verdict in verdicts:
-            present = firing.get(verdict.kind)
-            if verdict.status is Status.DRIFT:
-                alert = present or Alert(
-                    alert_id=uuid7(),
-                    model=key.model,
-                    model_version=key.model_version,
-                    kind=verdict.kind,
-                    state=AlertState.FIRING,
-                    started=key.end,
-                    ended=None,
-                    columns=verdict.columns,
-                    evidence=verdict.evidence,
-                    reason=verdict.text,
-                )
-                columns = tuple(dict.fromkeys((*alert.columns, *verdict.columns)))
-                firing[verdict.kind] = replace(alert, columns=columns, evidence=max(alert.evidence, verdict.evidence))
-                transaction.put_alert(firing[verdict.kind])
-                if present is None:
-                    tally.count("alerts_total", model=key.model, kind=verdict.kind.value)
-            elif present is not None and verdict.status is Status.OK:
-                transaction.put_alert(replace(present, state=AlertState.RESOLVED, ended=key.end))
-                del firing[verdict.kind]
-        return list(firing.values())
-
-    def _retrain(
-        self,
-        transaction: StateTransaction,
-        tally: Tally,
-        window: WindowRecord,
-        verdicts: Sequence[Verdict],
-        alerts: Sequence[Alert],
+    def _resolve_for_replaced_versions(
+        self, transaction: StateTransaction, model: str, streams: Mapping[StreamKey, StoredStream], now: int
     ) -> None:
-        key = window.key
-        episodes = transaction.retrains(key.model, limit=1)
-        decision = decide(
-            self._settings.retraining,
-            verdicts,
-            window_end=key.end,
-            is_current_version=transaction.baselines(key.model)[-1].model_version == key.model_version,
-            latest=episodes[0] if episodes else None,
-        )
-        if not decision.trigger:
-            return
-        asking = [one for one in verdicts if one.kind in self._settings.retraining.kinds and one.status is Status.DRIFT]
-        now = self._clock.now()
-        triggered = stream_time(transaction, key.model, self._clock)
-        episode = RetrainEpisode(
-            retrain_id=uuid7(),
-            model=key.model,
-            model_version=key.model_version,
-            state=RetrainState.REQUESTED,
-            triggered=from_microseconds(triggered or to_microseconds(key.end)),
-            until=key.end,
-            reason=asking[0].text,
-            alert_ids=tuple(alert.alert_id for alert in alerts if alert.kind in self._settings.retraining.kinds),
-            history=(RetrainStep(at=now, state=RetrainState.REQUESTED, note=asking[0].text),),
-        )
-        transaction.open_retrain(episode)
-        body = retrain_requested(episode, window, asking, self._settings.public_url, now)
-        for sink in self._settings.sinks:
-            transaction.put_message(
-                OutboxMessage(
-                    message_id=f"{episode.retrain_id}.{sink}",
-                    sink=sink,
-                    model=key.model,
-                    body=body,
-                    created_at=now,
-                    next_attempt_at=now,
-                    retrain_id=episode.retrain_id,
-                )
-            )
-        tally.count("retrain_triggers_total", model=key.model, reason=decision.reason.value)
+        """Close the alerts of versions that another took over from: when their last window is judged, they are past."""
+        current = transaction.baselines(model)[-1].model_version
+        for alert in transaction.alerts(model, state=AlertState.FIRING):
+            key = StreamKey(model=model, model_version=alert.model_version, segment=ALL_ROWS)
+            if alert.model_version == current or key not in streams:
+                continue
+            ended = self._ended(streams[key])
+            if self._settings.plan.is_complete(ended, now):
+                moment = max(from_microseconds(ended), alert.started)
+                transaction.put_alert(alerting.resolved(alert, moment, alerting.REPLACED))
+
+    def _ended(self, stream: StoredStream) -> int:
+        """The event time at which a stream's last window ends, if it gets no more rows."""
+        plan = self._settings.plan
+        if plan.counted:
+            return stream.latest_event
+        return plan.windows_over(stream.last)[-1] + plan.window_length
+
+    def _forget_memories(
+        self, transaction: StateTransaction, model: str, streams: Mapping[StreamKey, StoredStream]
+    ) -> None:
+        """Forget what windows left that are kept no longer."""
+        plan = self._settings.plan
+        latest = transaction.mark(marks.latest_event(model))
+        for stream in streams.values():
+            before = plan.kept_from(latest)
+            if plan.counted:
+                before = first_kept(transaction, plan, stream, latest)
+            for stage in STAGES:
+                transaction.forget_memories(stream.key, stage, before)
+
+    def _due_at(self, streams: Mapping[StreamKey, StoredStream], looked: _Looked) -> int | None:
+        """When, by the clock, something may be due although nothing came in."""
+        moments = []
+        if any(stale(stream, stage) is not None for stream in streams.values() for stage in STAGES):
+            moments.append(looked.again_at)
+        if any(stream.complete != stream.closed for stream in streams.values()) and self._settings.plan.counted:
+            moments.append(self._now() + _LOOK_EVERY)
+        return min(moments, default=None)
+
+    def _now(self) -> int:
+        return to_microseconds(self._clock.now())
 
 
 def stream_time(reader: StateReader, model: str, clock: Clock) -> int | None:
@@ -273,10 +334,10 @@ def stream_time(reader: StateReader, model: str, clock: Clock) -> int | None:
     return watermark(latest, reader.mark(marks.latest_received(model)), to_microseconds(clock.now()))
 
 
-def _remembered(reader: StateReader, key: WindowKey) -> EvidenceMemory:
-    document = reader.document(_memory_name(key))
-    return EvidenceMemory() if document is None else msgspec.json.decode(document, type=EvidenceMemory)
-
-
-def _memory_name(key: WindowKey) -> str:
-    return f"evidence:{key.model}:{key.model_version}:{key.segment}"
+def _of_other_stage(window: WindowRecord | None, stage: WindowStage) -> tuple[tuple[Finding, ...], tuple[Verdict, ...]]:
+    """What was found in a window in the stage that is not judged now."""
+    if window is None:
+        return (), ()
+    judged = _KINDS[stage]
+    findings = tuple(one for one in window.findings if one.kind not in judged)
+    return findings, tuple(one for one in window.verdicts if one.kind not in judged)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from driftwatch.core.records import WindowStage
-
 APPLIED = "applied"
 """Spool entries up to this sequence are in slices, joined and judged."""
 
@@ -27,8 +25,3 @@ def latest_received(model: str) -> str:
 def forgotten(model: str) -> str:
     """Predictions and labels before this event time no longer wait for each other."""
     return f"forgotten:{model}"
-
-
-def judged(stage: WindowStage, model: str, model_version: str, segment: str) -> str:
-    """Windows that begin before this are judged for ``stage``, in microseconds since 1970."""
-    return f"{stage.value}:{model}:{model_version}:{segment}"

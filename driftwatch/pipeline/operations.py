@@ -20,6 +20,7 @@ from driftwatch.core.records import (
     WindowStage,
 )
 from driftwatch.core.retrain import may_follow
+from driftwatch.core.segments import ALL_ROWS
 from driftwatch.core.windows import from_microseconds
 from driftwatch.errors import InputError, StateConflict, UnknownModel, UnknownRetrain, UnknownVersion
 from driftwatch.pipeline.baselines import Baselines
@@ -212,11 +213,11 @@ class Operations:
         model_version: str | None = None,
         start: datetime | None = None,
         end: datetime | None = None,
-        segment: str | None = None,
+        segment: str = ALL_ROWS,
         stage: WindowStage | None = None,
         limit: int | None = None,
     ) -> list[WindowRecord]:
-        """Judged windows, newest first; the newest one alone without a range and a limit."""
+        """Judged windows of all rows or of one segment, newest first; the newest one alone without range and limit."""
         with self._state.read() as reader:
             versions = {one.model_version for one in _known(reader, model)}
             if model_version is not None and model_version not in versions:
@@ -318,7 +319,7 @@ class Operations:
     def _summary(self, reader: StateReader, model: str, pending_rows: int) -> ModelSummary:
         versions = tuple(one.model_version for one in reader.baselines(model))
         moment = stream_time(reader, model, self._clock)
-        windows = reader.windows(model, limit=1)
+        windows = reader.windows(model, segment=ALL_ROWS, limit=1)
         retrains = reader.retrains(model, limit=1)
         return ModelSummary(
             model=model,
@@ -334,8 +335,10 @@ class Operations:
         )
 
     def _facts(self, reader: StateReader, model: str, model_version: str) -> VersionFacts:
-        inputs = reader.windows(model, model_version=model_version, limit=1)
-        quality = reader.windows(model, model_version=model_version, stage=WindowStage.COMPLETE, limit=1)
+        inputs = reader.windows(model, model_version=model_version, segment=ALL_ROWS, limit=1)
+        quality = reader.windows(
+            model, model_version=model_version, segment=ALL_ROWS, stage=WindowStage.COMPLETE, limit=1
+        )
         self._baselines.get(model, model_version, reader=reader)
         return VersionFacts(
             model=model,

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from driftwatch.core.segments import SegmentPlan
 from driftwatch.core.windows import WindowPlan
 from driftwatch.crash_points import reached
 from driftwatch.errors import StoreError
@@ -42,6 +43,7 @@ class Pace:
     rests_a_step: float = 3.0
     longest_rest_seconds: float = 0.1
     trouble_seconds: float = 2.0
+    label_horizon: timedelta = timedelta(days=90)
 
 
 class Pipeline:
@@ -56,18 +58,18 @@ class Pipeline:
         judge: Judge,
         recorder: Recorder,
         plan: WindowPlan,
+        segments: SegmentPlan,
         clock: Clock,
         telemetry: Telemetry,
         pace: Pace,
-        label_horizon: timedelta,
     ) -> None:
-        self._label_horizon = label_horizon
         self._spool = spool
         self._state = state
         self._baselines = baselines
         self._judge = judge
         self._recorder = recorder
         self._plan = plan
+        self._segments = segments
         self._clock = clock
         self._telemetry = telemetry
         self._pace = pace
@@ -102,15 +104,20 @@ class Pipeline:
             self._totals.recall(transaction, self._telemetry)
             entries = self._spool.read(transaction.mark(APPLIED), self._pace.rows_a_step)
             work = Work(
-                transaction=transaction, entries=entries, baselines=self._baselines, plan=self._plan, tally=tally
+                transaction=transaction,
+                entries=entries,
+                baselines=self._baselines,
+                plan=self._plan,
+                segments=self._segments,
+                tally=tally,
             )
             for stage in STAGES:
                 stage(work)
-            work.save_slices()
+            work.save()
             if entries:
                 transaction.set_mark(APPLIED, entries[-1].sequence)
             for model, moment in self._judge.judge_due(transaction, tally, work.changed()).items():
-                forget_the_unmet(transaction, tally, model, moment, self._label_horizon)
+                forget_the_unmet(transaction, tally, model, moment, self._pace.label_horizon)
             added = self._totals.keep(transaction, tally)
             reached("stages.saved")
         reached("stages.committed")

@@ -1,27 +1,34 @@
-"""What the stages of one step share: the transaction, the entries, and the slices that they change."""
+"""What the stages of one step share: the transaction, the entries, and the streams and slices that they change."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from driftwatch.core.baseline import Baseline
 from driftwatch.core.events import PredictionBatch, joined_predictions
 from driftwatch.core.performance import PerformanceSums
 from driftwatch.core.profile import Profile
+from driftwatch.core.records import WindowStage
+from driftwatch.core.segments import SegmentPlan
 from driftwatch.core.windows import WindowPlan
+from driftwatch.pipeline import marks
 from driftwatch.pipeline.baselines import Baselines
+from driftwatch.pipeline.place import Placement, placed
+from driftwatch.pipeline.stages import judged_before, stale, with_stale
 from driftwatch.pipeline.telemetry import Tally
-from driftwatch.ports import SliceKey, SpoolEntry, StateTransaction, StoredSlice
+from driftwatch.ports import SliceKey, SpoolEntry, Stale, StateTransaction, StoredSlice, StoredStream, StreamKey
 
 
 @dataclass(slots=True)
 class SliceSums:
-    """A slice while a step adds to it."""
+    """A slice while a step adds to it, or several of them added up."""
 
     rows: int
     labels: int
+    first_event: int
+    reached: int
     profile: Profile
     performance: PerformanceSums
 
@@ -34,19 +41,17 @@ class Work:
     entries: Sequence[SpoolEntry]
     baselines: Baselines
     plan: WindowPlan
+    segments: SegmentPlan
     tally: Tally
     _slices: dict[SliceKey, SliceSums] = field(default_factory=dict)
+    _streams: dict[str, dict[StreamKey, StoredStream]] = field(default_factory=dict)
+    _changed_streams: set[StreamKey] = field(default_factory=set)
     _predictions: list[PredictionBatch] | None = None
+    _placements: dict[int, Placement] = field(default_factory=dict)
 
     def baseline(self, model: str, model_version: str) -> Baseline:
         """The baseline of a version, as this transaction sees it."""
         return self.baselines.get(model, model_version, reader=self.transaction)
-
-    def slice(self, key: SliceKey) -> SliceSums:
-        """The sums of a slice, read from the state when a stage first asks for them."""
-        if key not in self._slices:
-            self._slices[key] = self._read(key)
-        return self._slices[key]
 
     def predictions(self) -> list[PredictionBatch]:
         """The step's predictions, one batch a model version, in the order of their acknowledgement."""
@@ -58,6 +63,53 @@ class Work:
             self._predictions = [joined_predictions(parts) for parts in batches.values()]
         return self._predictions
 
+    def placement(self, batch: PredictionBatch) -> Placement:
+        """Where the rows of one of the step's batches belong; worked out once."""
+        if id(batch) not in self._placements:
+            self._placements[id(batch)] = placed(batch, self.plan, self.segments, self.streams(batch.model))
+        return self._placements[id(batch)]
+
+    def streams(self, model: str) -> dict[StreamKey, StoredStream]:
+        """A model's streams as they stand now."""
+        if model not in self._streams:
+            self._streams[model] = {one.key: one for one in self.transaction.streams(model)}
+        return self._streams[model]
+
+    def put_stream(self, stream: StoredStream) -> None:
+        """Let a stream stand so from now on."""
+        self.streams(stream.key.model)[stream.key] = stream
+        self._changed_streams.add(stream.key)
+
+    def slice(self, key: SliceKey) -> SliceSums:
+        """The sums of a slice, read from the state when a stage first asks for them."""
+        if key not in self._slices:
+            self._slices[key] = self._read(key)
+        return self._slices[key]
+
+    def is_kept(self, key: SliceKey, sums: SliceSums) -> bool:
+        """Whether a window that holds the slice would still be judged again."""
+        latest = self.transaction.mark(marks.latest_event(key.model))
+        if self.plan.counted:
+            return self.plan.is_kept(sums.reached, latest)
+        return self.plan.windows_over(key.start)[-1] >= self.plan.kept_from(latest)
+
+    def touch(self, key: SliceKey, *stages: WindowStage) -> bool:
+        """Note that a slice was added to after windows that hold it were judged; answers whether there are any."""
+        stream = self.streams(key.model)[key.stream]
+        windows = self.plan.windows_over(key.start)
+        touched = False
+        for stage in stages:
+            before = judged_before(stream, stage)
+            judged = [start for start in windows if before is not None and start < before]
+            if judged:
+                known = stale(stream, stage) or Stale(first=judged[0], last=judged[-1])
+                wider = Stale(first=min(known.first, judged[0]), last=max(known.last, judged[-1]))
+                stream = with_stale(stream, stage, wider)
+                touched = True
+        if touched:
+            self.put_stream(stream)
+        return touched
+
     def changed(self) -> dict[str, int]:
         """By model, the earliest start of a slice that a stage asked for."""
         earliest: dict[str, int] = {}
@@ -65,20 +117,24 @@ class Work:
             earliest[key.model] = min(key.start, earliest.get(key.model, key.start))
         return earliest
 
-    def save_slices(self) -> None:
-        """Write back every slice that a stage asked for."""
+    def save(self) -> None:
+        """Write back every slice that a stage asked for, and every stream that was changed."""
         self.transaction.put_slices(
             [
                 StoredSlice(
                     key=key,
                     rows=sums.rows,
                     labels=sums.labels,
+                    first_event=sums.first_event,
+                    reached=sums.reached,
                     profile=sums.profile.to_bytes(),
                     performance=sums.performance.to_bytes(),
                 )
                 for key, sums in self._slices.items()
+                if sums.rows
             ]
         )
+        self.transaction.put_streams([self.streams(key.model)[key] for key in self._changed_streams])
 
     def _read(self, key: SliceKey) -> SliceSums:
         baseline = self.baseline(key.model, key.model_version)
@@ -93,4 +149,26 @@ def slice_sums(baseline: Baseline, stored: Sequence[StoredSlice]) -> SliceSums:
     for one in stored:
         profile += Profile.from_bytes(baseline, one.profile)
         performance += PerformanceSums.from_bytes(one.performance)
-    return SliceSums(sum(one.rows for one in stored), sum(one.labels for one in stored), profile, performance)
+    return SliceSums(
+        rows=sum(one.rows for one in stored),
+        labels=sum(one.labels for one in stored),
+        first_event=min((one.first_event for one in stored), default=0),
+        reached=max((one.reached for one in stored), default=0),
+        profile=profile,
+        performance=performance,
+    )
+
+
+def grown(
+    stream: StoredStream | None, key: StreamKey, *, rows: int, first: int, last: int, latest: int
+) -> StoredStream:
+    """A stream with more rows: slices from ``first`` to ``last``, events until ``latest``."""
+    if stream is None:
+        return StoredStream(key=key, rows=rows, first=first, last=last, latest_event=latest)
+    return replace(
+        stream,
+        rows=stream.rows + rows,
+        first=min(stream.first, first),
+        last=max(stream.last, last),
+        latest_event=max(stream.latest_event, latest),
+    )

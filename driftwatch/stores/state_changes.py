@@ -7,9 +7,18 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from driftwatch.core.events import LabelBatch
-from driftwatch.core.records import Alert, RetrainEpisode, RetrainStep, WindowRecord
+from driftwatch.core.records import Alert, RetrainEpisode, RetrainStep, WindowRecord, WindowStage
 from driftwatch.errors import StateConflict, UnknownRetrain
-from driftwatch.ports import JoinedLabels, LogFile, OutboxMessage, Outstanding, StoredBaseline, StoredSlice
+from driftwatch.ports import (
+    JoinedLabels,
+    LogFile,
+    OutboxMessage,
+    Outstanding,
+    StoredBaseline,
+    StoredSlice,
+    StoredStream,
+    StreamKey,
+)
 from driftwatch.stores import state_rows as rows
 from driftwatch.stores import state_tables as tables
 from driftwatch.stores.state_bulk import put
@@ -40,6 +49,23 @@ class SqlStateTransaction(SqlStateReader):
     def put_slices(self, slices: Sequence[StoredSlice]) -> None:
         """Insert or replace by key."""
         put(self._connection, tables.slice_, [rows.slice_row(one) for one in slices])
+
+    def put_streams(self, streams: Sequence[StoredStream]) -> None:
+        """Insert or replace by key."""
+        put(self._connection, tables.stream, [rows.stream_row(one) for one in streams])
+
+    def put_memory(self, stream: StreamKey, stage: WindowStage, start: int, memory: bytes) -> None:
+        """Insert or replace what a window leaves to be remembered."""
+        row = {**rows.stream_key_row(stream), "stage": stage.value, "start": start, "memory": memory}
+        put(self._connection, tables.window_memory, [row])
+
+    def forget_memories(self, stream: StreamKey, stage: WindowStage, before: int) -> None:
+        """Forget what windows left that begin before ``before``, but for the newest of them."""
+        table = tables.window_memory
+        mine = [table.c[name] == value for name, value in rows.stream_key_row(stream).items()]
+        mine.append(table.c.stage == stage.value)
+        newest = select(func.max(table.c.start)).where(*mine, table.c.start < before).scalar_subquery()
+        self._connection.execute(delete(table).where(*mine, table.c.start < newest))
 
     def add_outstanding(self, model: str, rows: Outstanding) -> list[JoinedLabels]:
         """Remember predictions for the join; answers those whose label was already waiting."""

@@ -9,9 +9,21 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, func, or_, sele
 
 from driftwatch.core.records import Alert, AlertState, RetrainEpisode, WindowKey, WindowRecord, WindowStage
 from driftwatch.core.windows import to_microseconds
-from driftwatch.ports import LogFile, OutboxMessage, OutboxState, StoredBaseline, StoredSlice
+from driftwatch.ports import (
+    LogFile,
+    OutboxMessage,
+    OutboxState,
+    SliceOutline,
+    StoredBaseline,
+    StoredSlice,
+    StoredStream,
+    StreamKey,
+)
 from driftwatch.stores import state_rows as rows
 from driftwatch.stores import state_tables as tables
+
+_OUTLINE = ("start", "rows", "labels", "first_event", "reached")
+_NEWEST = ("end", "first_row", "start")
 
 
 class SqlStateReader:
@@ -65,17 +77,41 @@ class SqlStateReader:
         )
         return [rows.slice_of(row) for row in self._connection.execute(query)]
 
-    def slice_bounds(self, model: str) -> dict[tuple[str, str], tuple[int, int]]:
-        """First and last slice start by (model_version, segment)."""
+    def outlines(self, stream: StreamKey, start: int, end: int) -> list[SliceOutline]:
+        """What `slices` answers, without the sums."""
         table = tables.slice_
-        names = (table.c.model_version, table.c.segment)
         query = (
-            select(*names, func.min(table.c.start).label("first"), func.max(table.c.start).label("last"))
-            .where(table.c.model == model)
-            .group_by(*names)
-            .order_by(*names)
+            select(*(table.c[name] for name in _OUTLINE))
+            .filter_by(**rows.stream_key_row(stream))
+            .where(table.c.start >= start, table.c.start < end)
+            .order_by(table.c.start)
         )
-        return {(row.model_version, row.segment): (row.first, row.last) for row in self._connection.execute(query)}
+        return [rows.outline_of(row) for row in self._connection.execute(query)]
+
+    def streams(self, model: str) -> list[StoredStream]:
+        """All streams of a model, by version and segment."""
+        table = tables.stream
+        query = select(table).where(table.c.model == model).order_by(table.c.model_version, table.c.segment)
+        return [rows.stream_of(row) for row in self._connection.execute(query)]
+
+    def memory_before(self, stream: StreamKey, stage: WindowStage, start: int) -> bytes | None:
+        """What the newest window that begins before ``start`` left to be remembered."""
+        table = tables.window_memory
+        query = (
+            select(table.c.memory)
+            .filter_by(**rows.stream_key_row(stream), stage=stage.value)
+            .where(table.c.start < start)
+            .order_by(table.c.start.desc())
+            .limit(1)
+        )
+        return self._connection.scalar(query)
+
+    def memory_after(self, stream: StreamKey, stage: WindowStage, start: int) -> bytes | None:
+        """What the window that begins at ``start`` left to be remembered."""
+        query = select(tables.window_memory.c.memory).filter_by(
+            **rows.stream_key_row(stream), stage=stage.value, start=start
+        )
+        return self._connection.scalar(query)
 
     def windows(
         self,
@@ -98,7 +134,7 @@ class SqlStateReader:
             query = query.where(table.c.start >= to_microseconds(start))
         if end is not None:
             query = query.where(table.c.start < to_microseconds(end))
-        query = query.order_by(table.c.start.desc(), table.c.end.desc(), table.c.model_version, table.c.segment)
+        query = query.order_by(*(table.c[name].desc() for name in _NEWEST), table.c.model_version, table.c.segment)
         return [rows.window_of(row) for row in self._connection.execute(query.limit(limit))]
 
     def window(self, key: WindowKey) -> WindowRecord | None:

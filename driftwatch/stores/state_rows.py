@@ -25,7 +25,18 @@ from driftwatch.core.records import (
     WindowStage,
 )
 from driftwatch.core.windows import from_microseconds, to_microseconds
-from driftwatch.ports import LogFile, OutboxMessage, OutboxState, SliceKey, StoredBaseline, StoredSlice
+from driftwatch.ports import (
+    LogFile,
+    OutboxMessage,
+    OutboxState,
+    SliceKey,
+    SliceOutline,
+    Stale,
+    StoredBaseline,
+    StoredSlice,
+    StoredStream,
+    StreamKey,
+)
 
 _pack = msgspec.msgpack.Encoder().encode
 _findings = msgspec.msgpack.Decoder(tuple[Finding, ...])
@@ -67,6 +78,8 @@ def slice_row(one: StoredSlice) -> Values:
         "start": one.key.start,
         "rows": one.rows,
         "labels": one.labels,
+        "first_event": one.first_event,
+        "reached": one.reached,
         "profile": one.profile,
         "performance": one.performance,
     }
@@ -78,9 +91,60 @@ def slice_of(row: Row[Any]) -> StoredSlice:
         key=SliceKey(model=row.model, model_version=row.model_version, segment=row.segment, start=row.start),
         rows=row.rows,
         labels=row.labels,
+        first_event=row.first_event,
+        reached=row.reached,
         profile=row.profile,
         performance=row.performance,
     )
+
+
+def outline_of(row: Row[Any]) -> SliceOutline:
+    """A stored slice without its sums."""
+    return SliceOutline(
+        start=row.start, rows=row.rows, labels=row.labels, first_event=row.first_event, reached=row.reached
+    )
+
+
+def stream_key_row(key: StreamKey) -> Values:
+    """A stream's key as it is stored."""
+    return {"model": key.model, "model_version": key.model_version, "segment": key.segment}
+
+
+def stream_row(stream: StoredStream) -> Values:
+    """A stream as it is stored."""
+    closed, complete = stream.stale_closed, stream.stale_complete
+    return {
+        **stream_key_row(stream.key),
+        "rows": stream.rows,
+        "first": stream.first,
+        "last": stream.last,
+        "latest_event": stream.latest_event,
+        "closed": stream.closed,
+        "complete": stream.complete,
+        "stale_closed_first": None if closed is None else closed.first,
+        "stale_closed_last": None if closed is None else closed.last,
+        "stale_complete_first": None if complete is None else complete.first,
+        "stale_complete_last": None if complete is None else complete.last,
+    }
+
+
+def stream_of(row: Row[Any]) -> StoredStream:
+    """A stored stream."""
+    return StoredStream(
+        key=StreamKey(model=row.model, model_version=row.model_version, segment=row.segment),
+        rows=row.rows,
+        first=row.first,
+        last=row.last,
+        latest_event=row.latest_event,
+        closed=row.closed,
+        complete=row.complete,
+        stale_closed=_stale(row.stale_closed_first, row.stale_closed_last),
+        stale_complete=_stale(row.stale_complete_first, row.stale_complete_last),
+    )
+
+
+def _stale(first: int | None, last: int | None) -> Stale | None:
+    return None if first is None or last is None else Stale(first=first, last=last)
 
 
 def window_key_row(key: WindowKey) -> Values:
@@ -90,6 +154,8 @@ def window_key_row(key: WindowKey) -> Values:
         "model_version": key.model_version,
         "start": to_microseconds(key.start),
         "end": to_microseconds(key.end),
+        "first_row": key.first_row or 0,
+        "end_row": key.end_row or 0,
         "segment": key.segment,
     }
 
@@ -106,6 +172,7 @@ def window_row(window: WindowRecord) -> Values:
         "verdicts": _pack(window.verdicts),
         "performance": _pack(dict(window.performance)),
         "judged_at": None if window.judged_at is None else to_microseconds(window.judged_at),
+        "revised": window.revised,
     }
 
 
@@ -117,6 +184,8 @@ def window_of(row: Row[Any]) -> WindowRecord:
             model_version=row.model_version,
             start=from_microseconds(row.start),
             end=from_microseconds(row.end),
+            first_row=row.first_row if row.end_row else None,
+            end_row=row.end_row or None,
             segment=row.segment,
         ),
         stage=WindowStage(row.stage),
@@ -127,6 +196,7 @@ def window_of(row: Row[Any]) -> WindowRecord:
         verdicts=_verdicts.decode(row.verdicts),
         performance=_performance.decode(row.performance),
         judged_at=None if row.judged_at is None else from_microseconds(row.judged_at),
+        revised=row.revised,
     )
 
 

@@ -36,6 +36,24 @@ mark = Table("mark", metadata, Column("name", Text, primary_key=True), Column("v
 
 document = Table("document", metadata, Column("name", Text, primary_key=True), Column("document", Text, nullable=False))
 
+stream = Table(
+    "stream",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("model_version", Text, primary_key=True),
+    Column("segment", Text, primary_key=True),
+    Column("rows", BigInteger, nullable=False),
+    Column("first", BigInteger, nullable=False),
+    Column("last", BigInteger, nullable=False),
+    Column("latest_event", BigInteger, nullable=False),
+    Column("closed", BigInteger),
+    Column("complete", BigInteger),
+    Column("stale_closed_first", BigInteger),
+    Column("stale_closed_last", BigInteger),
+    Column("stale_complete_first", BigInteger),
+    Column("stale_complete_last", BigInteger),
+)
+
 slice_ = Table(
     "slice",
     metadata,
@@ -43,18 +61,36 @@ slice_ = Table(
     Column("model_version", Text, primary_key=True),
     Column("segment", Text, primary_key=True),
     Column("start", BigInteger, primary_key=True),
+    # What an outline takes stands before the large columns, which are then not read.
     Column("rows", BigInteger, nullable=False),
     Column("labels", BigInteger, nullable=False),
+    Column("first_event", BigInteger, nullable=False),
+    Column("reached", BigInteger, nullable=False),
     Column("profile", LargeBinary, nullable=False),
     Column("performance", LargeBinary, nullable=False),
+)
+
+# What the evidence was after a window, by the window's first position, so that a window can be judged again.
+window_memory = Table(
+    "window_memory",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("model_version", Text, primary_key=True),
+    Column("segment", Text, primary_key=True),
+    Column("stage", Text, primary_key=True),
+    Column("start", BigInteger, primary_key=True),
+    Column("memory", LargeBinary, nullable=False),
 )
 
 judged_window = Table(
     "judged_window",
     metadata,
     Column("model", Text, primary_key=True),
-    Column("start", BigInteger, primary_key=True),
     Column("end", BigInteger, primary_key=True),
+    # Both are 0 for windows of time.
+    Column("first_row", BigInteger, primary_key=True, autoincrement=False),
+    Column("end_row", BigInteger, primary_key=True, autoincrement=False),
+    Column("start", BigInteger, primary_key=True),
     Column("model_version", Text, primary_key=True),
     Column("segment", Text, primary_key=True),
     Column("stage", Text, nullable=False),
@@ -65,6 +101,7 @@ judged_window = Table(
     Column("verdicts", LargeBinary, nullable=False),
     Column("performance", LargeBinary, nullable=False),
     Column("judged_at", BigInteger),
+    Column("revised", Integer, nullable=False),
 )
 
 alert = Table(

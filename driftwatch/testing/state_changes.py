@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from driftwatch.core.records import Alert, RetrainEpisode, RetrainStep, WindowRecord
+from driftwatch.core.records import Alert, RetrainEpisode, RetrainStep, WindowRecord, WindowStage
 from driftwatch.errors import StateConflict, UnknownRetrain
-from driftwatch.ports import LogFile, OutboxMessage, StoredBaseline, StoredSlice
+from driftwatch.ports import LogFile, OutboxMessage, StoredBaseline, StoredSlice, StoredStream, StreamKey
 from driftwatch.testing.state_join import MemoryLabelJoin
 
 
@@ -29,6 +29,21 @@ class MemoryStateTransaction(MemoryLabelJoin):
     def put_slices(self, slices: Sequence[StoredSlice]) -> None:
         """Insert or replace by key."""
         self._contents.slices.update((one.key, one) for one in slices)
+
+    def put_streams(self, streams: Sequence[StoredStream]) -> None:
+        """Insert or replace by key."""
+        self._contents.streams.update((one.key, one) for one in streams)
+
+    def put_memory(self, stream: StreamKey, stage: WindowStage, start: int, memory: bytes) -> None:
+        """Insert or replace what a window leaves to be remembered."""
+        self._contents.memories[stream, stage, start] = memory
+
+    def forget_memories(self, stream: StreamKey, stage: WindowStage, before: int) -> None:
+        """Forget what windows left that begin before ``before``, but for the newest of them."""
+        found = self._contents.memories
+        old = sorted(key[2] for key in found if key[:2] == (stream, stage) and key[2] < before)
+        for start in old[:-1]:
+            del found[stream, stage, start]
 
     def put_window(self, window: WindowRecord) -> None:
         """Insert or replace by key."""

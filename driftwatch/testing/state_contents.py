@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 
-from driftwatch.core.records import Alert, RetrainEpisode, WindowKey, WindowRecord
-from driftwatch.ports import LogFile, OutboxMessage, SliceKey, StoredBaseline, StoredSlice
+from driftwatch.core.records import Alert, RetrainEpisode, WindowKey, WindowRecord, WindowStage
+from driftwatch.ports import (
+    LogFile,
+    OutboxMessage,
+    SliceKey,
+    StoredBaseline,
+    StoredSlice,
+    StoredStream,
+    StreamKey,
+)
 
 Label = float | str
 
@@ -38,6 +46,8 @@ class Contents:
     baselines: dict[tuple[str, str], StoredBaseline] = field(default_factory=dict)
     marks: dict[str, int] = field(default_factory=dict)
     documents: dict[str, str] = field(default_factory=dict)
+    streams: dict[StreamKey, StoredStream] = field(default_factory=dict)
+    memories: dict[tuple[StreamKey, WindowStage, int], bytes] = field(default_factory=dict)
     slices: dict[SliceKey, StoredSlice] = field(default_factory=dict)
     windows: dict[WindowKey, WindowRecord] = field(default_factory=dict)
     alerts: dict[str, Alert] = field(default_factory=dict)

@@ -6,7 +6,16 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from driftwatch.core.records import Alert, AlertState, RetrainEpisode, WindowKey, WindowRecord, WindowStage
-from driftwatch.ports import LogFile, OutboxMessage, OutboxState, StoredBaseline, StoredSlice
+from driftwatch.ports import (
+    LogFile,
+    OutboxMessage,
+    OutboxState,
+    SliceOutline,
+    StoredBaseline,
+    StoredSlice,
+    StoredStream,
+    StreamKey,
+)
 from driftwatch.testing.state_contents import Contents
 
 
@@ -51,13 +60,33 @@ class MemoryStateReader:
         ]
         return sorted(found, key=lambda one: one.key.start)
 
-    def slice_bounds(self, model: str) -> dict[tuple[str, str], tuple[int, int]]:
-        """First and last slice start by (model_version, segment)."""
-        starts: dict[tuple[str, str], list[int]] = {}
-        for key in self._contents.slices:
-            if key.model == model:
-                starts.setdefault((key.model_version, key.segment), []).append(key.start)
-        return {name: (min(found), max(found)) for name, found in sorted(starts.items())}
+    def outlines(self, stream: StreamKey, start: int, end: int) -> list[SliceOutline]:
+        """What `slices` answers, without the sums."""
+        return [
+            SliceOutline(
+                start=one.key.start,
+                rows=one.rows,
+                labels=one.labels,
+                first_event=one.first_event,
+                reached=one.reached,
+            )
+            for one in self.slices(stream.model, stream.model_version, stream.segment, start, end)
+        ]
+
+    def streams(self, model: str) -> list[StoredStream]:
+        """All streams of a model, by version and segment."""
+        found = [one for key, one in self._contents.streams.items() if key.model == model]
+        return sorted(found, key=lambda one: (one.key.model_version, one.key.segment))
+
+    def memory_before(self, stream: StreamKey, stage: WindowStage, start: int) -> bytes | None:
+        """What the newest window that begins before ``start`` left to be remembered."""
+        found = self._contents.memories
+        earlier = [key[2] for key in found if key[:2] == (stream, stage) and key[2] < start]
+        return found[stream, stage, max(earlier)] if earlier else None
+
+    def memory_after(self, stream: StreamKey, stage: WindowStage, start: int) -> bytes | None:
+        """What the window that begins at ``start`` left to be remembered."""
+        return self._contents.memories.get((stream, stage, start))
 
     def windows(
         self,
@@ -82,7 +111,7 @@ class MemoryStateReader:
             and (end is None or key.start < end)
         ]
         found.sort(key=lambda one: (one.key.model_version, one.key.segment))
-        found.sort(key=lambda one: (one.key.start, one.key.end), reverse=True)
+        found.sort(key=lambda one: (one.key.end, one.key.first_row or 0, one.key.start), reverse=True)
         return found[:limit]
 
     def window(self, key: WindowKey) -> WindowRecord | None:

@@ -51,6 +51,12 @@ METRICS: tuple[Metric, ...] = (
     Metric("predictions_total", _COUNTER, _VERSION, "Predictions that were counted in their window."),
     Metric("labels_total", _COUNTER, (*_VERSION, "outcome"), "Labels by what became of them."),
     Metric("events_late_total", _COUNTER, ("model",), "Predictions that came after their window was judged."),
+    Metric(
+        "events_dropped_total",
+        _COUNTER,
+        ("model", "reason"),
+        "Events that no window counts: predictions too late, labels too late, a segment beyond max_segments.",
+    ),
     Metric("events_rejected_total", _COUNTER, ("model", "kind", "reason"), "Events that were refused."),
     Metric(
         "extra_features_total", _COUNTER, ("model", "outcome"), "Values of features that the baseline does not know."
@@ -59,6 +65,9 @@ METRICS: tuple[Metric, ...] = (
         "requests_refused_total", _COUNTER, ("kind", "reason"), "Requests with events that were asked to come again."
     ),
     Metric("windows_judged_total", _COUNTER, ("model", "stage"), "Judgements of windows."),
+    Metric(
+        "windows_revised_total", _COUNTER, ("model", "stage"), "Judgements of windows again, after late rows or labels."
+    ),
     Metric("detection_lag_seconds", _HISTOGRAM, ("model",), "Time from the last event's receipt to the judgement."),
     Metric("alerts_firing", _GAUGE, ("model", "kind"), "Alerts that fire."),
     Metric("alerts_total", _COUNTER, ("model", "kind"), "Alerts that began."),

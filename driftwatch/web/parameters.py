@@ -44,7 +44,7 @@ ModelVersion = Annotated[
     str | None, Query(min_length=1, max_length=256, description="One version only; all of them by default.")
 ]
 OneModel = Annotated[Name | None, Query(description="One model only.")]
-Segment = Annotated[str | None, Query(max_length=256, description="One segment only.")]
+Segment = Annotated[str, Query(max_length=256, description="One segment, such as country=DE; all rows by default.")]
 From = Annotated[Moment | None, Query(alias="from", description="RFC 3339 with an offset: begins at or after it.")]
 To = Annotated[Moment | None, Query(alias="to", description="RFC 3339 with an offset: begins before it.")]
 Limit = Annotated[int | None, Query(ge=1, le=1_000, description="At most so many, newest first.")]

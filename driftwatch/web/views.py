@@ -86,17 +86,20 @@ class VerdictView(View):
 
 
 class WindowView(View):
-    """A window: event times ``start <= t < end`` of one model version."""
+    """A window: event times ``start <= t < end`` of one model version, or of a segment of it."""
 
     model_version: str
     segment: str
     start: datetime
     end: datetime
+    first_row: int | None = Field(description="The first row, counted from 0; null for windows of time.")
+    end_row: int | None = Field(description="The row after the last one; null for windows of time.")
     stage: WindowStage
     status: Status
     rows: int
     labels: int
     judged_at: datetime | None
+    revised: int = Field(description="How often late rows or labels changed what is said of it.")
 
 
 class DriftWindowView(WindowView):
@@ -134,6 +137,7 @@ class AlertView(View):
     alert_id: str
     model: str
     model_version: str
+    segment: str = Field(description="Empty where it is about all rows.")
     kind: AlertKind
     state: AlertState
     started: datetime
@@ -141,6 +145,7 @@ class AlertView(View):
     columns: tuple[str, ...]
     evidence: Number
     reason: str
+    resolution: str = Field(description="Why it ended; empty while it fires.")
 
 
 class RetrainStepView(View):

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from driftwatch.core.records import WindowRecord, WindowStage
+from driftwatch.core.segments import ALL_ROWS
 from driftwatch.pipeline.operations import Operations
 from driftwatch.web.parameters import From, Limit, ModelName, ModelVersion, Segment, To, check_range
 from driftwatch.web.problem_document import problem_responses
@@ -32,11 +33,14 @@ def windows_router(operations: Operations) -> APIRouter:
         model: ModelName,
         start: From = None,
         end: To = None,
-        segment: Segment = None,
+        segment: Segment = ALL_ROWS,
         model_version: ModelVersion = None,
         limit: Limit = None,
     ) -> DriftView:
-        """Judged windows that begin in the range, newest first; the latest alone without a range and a limit."""
+        """Judged windows that begin in the range, newest first; the latest alone without a range and a limit.
+
+        Those of all rows, or those of one segment.
+        """
         check_range(start, end)
         found = operations.windows(
             model, model_version=model_version, start=start, end=end, segment=segment, limit=limit
@@ -50,7 +54,7 @@ def windows_router(operations: Operations) -> APIRouter:
         model: ModelName,
         start: From = None,
         end: To = None,
-        segment: Segment = None,
+        segment: Segment = ALL_ROWS,
         model_version: ModelVersion = None,
         limit: Limit = None,
     ) -> PerformanceView:
@@ -104,11 +108,14 @@ def _fields(window: WindowRecord) -> dict[str, Any]:
         "segment": window.key.segment,
         "start": window.key.start,
         "end": window.key.end,
+        "first_row": window.key.first_row,
+        "end_row": window.key.end_row,
         "stage": window.stage,
         "status": window.status,
         "rows": window.rows,
         "labels": window.labels,
         "judged_at": window.judged_at,
+        "revised": window.revised,
     }
 
 

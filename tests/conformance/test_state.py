@@ -39,9 +39,13 @@ from driftwatch.ports import (
     OutboxState,
     Outstanding,
     SliceKey,
+    SliceOutline,
+    Stale,
     State,
     StoredBaseline,
     StoredSlice,
+    StoredStream,
+    StreamKey,
 )
 from driftwatch.stores.state import SqlState
 from driftwatch.testing import MemoryState, label_batch
@@ -63,7 +67,13 @@ def baseline(model: str = "m", version: str = "1", at: datetime = T0, document: 
 
 def slice_at(start: int, *, segment: str = "", version: str = "1", rows: int = 1) -> StoredSlice:
     key = SliceKey(model="m", model_version=version, segment=segment, start=start)
-    return StoredSlice(key=key, rows=rows, labels=0, profile=b"\x00p", performance=b"\xffq")
+    return StoredSlice(
+        key=key, rows=rows, labels=0, first_event=start, reached=start + 1, profile=b"\x00p", performance=b"\xffq"
+    )
+
+
+def stream_key(segment: str = "", version: str = "1") -> StreamKey:
+    return StreamKey(model="m", model_version=version, segment=segment)
 
 
 def window_at(hours: int, *, version: str = "1", segment: str = "", rows: int = 1) -> WindowRecord:
@@ -267,18 +277,92 @@ class TestSlices:
             transaction.put_slices([slice_at(10), slice_at(10, version="2"), slice_at(10, segment="s")])
             assert transaction.slices("m", "1", "s", 0, 99) == [slice_at(10, segment="s")]
 
-    def test_bounds_are_the_first_and_last_start(self, state: State) -> None:
+    def test_outlines_are_slices_without_their_sums(self, state: State) -> None:
         with state.transaction() as transaction:
-            transaction.put_slices([slice_at(10), slice_at(30), slice_at(20), slice_at(5, segment="s")])
-            assert transaction.slice_bounds("m") == {("1", ""): (10, 30), ("1", "s"): (5, 5)}
-            assert transaction.slice_bounds("nobody") == {}
+            transaction.put_slices([slice_at(30), slice_at(10, rows=4), slice_at(20), slice_at(15, segment="s")])
+            assert transaction.outlines(stream_key(), 10, 30) == [
+                SliceOutline(start=10, rows=4, labels=0, first_event=10, reached=11),
+                SliceOutline(start=20, rows=1, labels=0, first_event=20, reached=21),
+            ]
 
     def test_putting_no_slices_is_fine(self, state: State) -> None:
         with state.transaction() as transaction:
             transaction.put_slices([])
 
 
+class TestStreams:
+    def test_streams_come_back_whole_by_version_and_segment(self, state: State) -> None:
+        whole = StoredStream(
+            key=stream_key(), rows=2**40, first=-5, last=30, latest_event=31, closed=-10, complete=None,
+            stale_closed=Stale(first=-20, last=0), stale_complete=None,
+        )  # fmt: skip
+        bare = [StoredStream(key=stream_key("s"), rows=1, first=1, last=1, latest_event=1)]
+        bare.append(replace(bare[0], key=stream_key(version="2")))
+        with state.transaction() as transaction:
+            transaction.put_streams([bare[1], bare[0], whole])
+            assert transaction.streams("m") == [whole, *bare]
+            assert transaction.streams("nobody") == []
+
+    def test_a_stream_is_replaced_by_key(self, state: State) -> None:
+        before = StoredStream(
+            key=stream_key(), rows=1, first=1, last=1, latest_event=1, stale_complete=Stale(first=1, last=2)
+        )
+        after = replace(before, rows=2, stale_complete=None)
+        with state.transaction() as transaction:
+            transaction.put_streams([before])
+            transaction.put_streams([after])
+            transaction.put_streams([])
+            assert transaction.streams("m") == [after]
+
+
+class TestMemories:
+    def test_memories_are_found_by_the_start_of_their_window(self, state: State) -> None:
+        with state.transaction() as transaction:
+            for start in (-10, 20, 0):
+                transaction.put_memory(stream_key(), WindowStage.CLOSED, start, f"at {start}".encode())
+            assert transaction.memory_before(stream_key(), WindowStage.CLOSED, 20) == b"at 0"
+            assert transaction.memory_before(stream_key(), WindowStage.CLOSED, 1_000) == b"at 20"
+            assert transaction.memory_before(stream_key(), WindowStage.CLOSED, -10) is None
+            assert transaction.memory_after(stream_key(), WindowStage.CLOSED, -10) == b"at -10"
+            assert transaction.memory_after(stream_key(), WindowStage.CLOSED, 5) is None
+
+    def test_streams_and_stages_are_told_apart(self, state: State) -> None:
+        with state.transaction() as transaction:
+            transaction.put_memory(stream_key(), WindowStage.CLOSED, 0, b"a")
+            transaction.put_memory(stream_key("s"), WindowStage.COMPLETE, 0, b"b")
+            assert transaction.memory_before(stream_key(), WindowStage.COMPLETE, 9) is None
+            assert transaction.memory_before(stream_key("s"), WindowStage.CLOSED, 9) is None
+
+    def test_a_memory_is_replaced(self, state: State) -> None:
+        with state.transaction() as transaction:
+            for memory in (b"a", b"b"):
+                transaction.put_memory(stream_key(), WindowStage.CLOSED, 0, memory)
+            assert transaction.memory_after(stream_key(), WindowStage.CLOSED, 0) == b"b"
+
+    def test_old_memories_are_forgotten_but_for_the_newest_of_them(self, state: State) -> None:
+        with state.transaction() as transaction:
+            for start in (0, 10, 20, 30):
+                transaction.put_memory(stream_key(), WindowStage.CLOSED, start, b"m")
+                transaction.put_memory(stream_key("s"), WindowStage.CLOSED, start, b"m")
+            transaction.forget_memories(stream_key(), WindowStage.CLOSED, 25)
+            starts = [one for one in range(40) if transaction.memory_after(stream_key(), WindowStage.CLOSED, one)]
+            assert starts == [20, 30]
+            assert transaction.memory_after(stream_key("s"), WindowStage.CLOSED, 0) == b"m"
+            transaction.forget_memories(stream_key(), WindowStage.COMPLETE, 99)
+
+
 class TestWindows:
+    def test_windows_of_rows_are_told_apart_by_their_rows(self, state: State) -> None:
+        def of_rows(first: int) -> WindowRecord:
+            key = replace(window_at(0).key, first_row=first, end_row=first + 10)
+            return replace(window_at(0), key=key, revised=first)
+
+        with state.transaction() as transaction:
+            for one in (of_rows(0), of_rows(20), of_rows(10)):
+                transaction.put_window(one)
+            assert transaction.windows("m") == [of_rows(20), of_rows(10), of_rows(0)]
+            assert transaction.window(of_rows(10).key) == of_rows(10)
+
     def test_a_window_comes_back_whole_with_undefined_and_infinite_numbers(self, state: State) -> None:
         finding = Finding(
             kind=AlertKind.FEATURE_DRIFT,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict
 
 import msgspec
@@ -12,14 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftwatch.core.evidence import (
+    Bets,
     EvidenceMemory,
     FalseAlarmBudget,
     KindMemory,
+    Turn,
     blamed,
     calibrated,
     gathered,
 )
 from driftwatch.core.records import AlertKind
+from driftwatch.core.segments import SegmentPlan
 from driftwatch.errors import SettingError
 
 
@@ -110,6 +114,12 @@ def test_a_budget_is_a_run_length_in_windows(text, window_seconds, expected, why
     assert FalseAlarmBudget.parse(text).run_length(window_seconds) == pytest.approx(expected), why
 
 
+@pytest.mark.parametrize(("text", "expected"), [("1 per 90d", 90.0), ("1 per 960 windows", 40.0)])
+def test_a_run_length_of_overlapping_windows_is_in_window_lengths(text, expected):
+    """A day that begins every hour: 24 windows a day count against a budget in windows, and time is time."""
+    assert FalseAlarmBudget.parse(text).run_length(86_400.0, overlap=24) == pytest.approx(expected)
+
+
 @pytest.mark.parametrize("text", ["", "never", "1 per", "0 per 90d", "1 per 0d", "1 per 3 fortnights", "-1 per 90d"])
 def test_what_is_no_budget_is_refused_with_what_to_write(text):
     with pytest.raises(SettingError, match="1 per 1000 windows") as caught:
@@ -140,3 +150,56 @@ def test_a_memory_gives_what_it_holds_and_nothing_else():
     assert MEMORY.of(AlertKind.QUALITY).evidence("y", "mae") == 3.25
     assert MEMORY.of(AlertKind.QUALITY).evidence("y", "ks") == 0.0
     assert MEMORY.of(AlertKind.FEATURE_DRIFT) == KindMemory()
+
+
+def test_a_turn_moves_its_own_detector_alone():
+    held = gathered((), np.array([2.0, 4.0]), 1e9, Turn(1, 3))
+    assert held == (0.0, 0.0, 2.0, 4.0, 0.0, 0.0)
+    assert gathered(held, np.array([3.0]), 1e9, Turn(0, 2)) == (3.0, 0.0)
+
+
+def test_a_stake_is_what_the_new_bet_places():
+    assert gathered((), np.array([2.0]), 1e9, Turn(stake=0.25)) == (0.5,)
+    assert gathered((0.5,), np.array([2.0]), 1e9, Turn(stake=0.25)) == (1.5,)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("overlap", [1, 2, 6, 24])
+def test_windows_that_overlap_keep_the_budget(overlap):
+    """Means of noise over windows that begin every ``1 / overlap``-th of their length; bets are likelihood ratios.
+
+    So each bet has an expectation of exactly 1, and nothing but the overlap can break the budget. An alarm may come
+    once in 20 window lengths; runs are cut off at 160, which makes their mean smaller.
+    """
+    rng = np.random.default_rng(5)
+    run_length, count, longest = 20.0, 150, 160 * overlap
+    parts = rng.normal(size=(count, longest + overlap))
+    sums = np.cumsum(np.pad(parts, ((0, 0), (1, 0))), axis=1)
+    means = (sums[:, overlap:] - sums[:, :-overlap]) / math.sqrt(overlap)
+    held: Bets = ()
+    first = np.full(count, longest)
+    for number in range(longest):
+        bets = np.exp(0.5 * means[:, number] - 0.125)
+        held = gathered(held, bets, math.inf, Turn(number % overlap, overlap))
+        evidence = np.reshape(held, (overlap, count)).mean(axis=0)
+        first[(evidence >= run_length) & (first == longest)] = number + 1
+    runs = first / overlap
+    assert runs.mean() - 2.0 * runs.std() / math.sqrt(count) > run_length
+
+
+@pytest.mark.slow
+def test_streams_that_share_the_stakes_keep_the_budget_together():
+    """All rows stake a half, ten segments the other: an alarm of any comes once in a run length of fair bets."""
+    rng = np.random.default_rng(6)
+    plan, run_length, runs = SegmentPlan(columns=("country",), most=10), 30.0, []
+    names = ("", *(f"country={number}" for number in range(10)))
+    for _ in range(300):
+        held = dict.fromkeys(names, ())
+        length = 0
+        while all(not one or one[0] < run_length for one in held.values()) and length < 5_000:
+            length += 1
+            for name in names:
+                bet = np.array([rng.choice([0.25, 1.75])])
+                held[name] = gathered(held[name], bet, 1e9, Turn(stake=plan.share(name)))
+        runs.append(length)
+    assert np.mean(runs) > run_length

@@ -8,14 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftwatch.core.windows import (
+    MOST_OVERLAPPING,
     WindowPlan,
     format_duration,
+    format_length,
     from_microseconds,
     parse_duration,
+    parse_length,
     to_microseconds,
     watermark,
 )
-from driftwatch.errors import InputError
+from driftwatch.errors import InputError, SettingError
 
 DAY = timedelta(days=1)
 CENTURY_US = 4_102_444_800_000_000
@@ -74,14 +77,14 @@ def test_every_event_lies_in_its_slice(times: list[datetime]) -> None:
     events = np.array([to_microseconds(one) for one in times], dtype=np.int64)
     starts = cut.slice_starts(events)
     assert np.all(starts <= events)
-    assert np.all(events < starts + cut.slice_us)
+    assert np.all(events < starts + cut.slice_length)
 
 
 def test_a_window_closes_only_after_the_allowed_lateness() -> None:
     cut = plan(DAY, lateness=timedelta(hours=1), label_wait=timedelta(hours=36))
     end = to_microseconds(datetime(2026, 1, 2, tzinfo=UTC))
     hour = 3_600_000_000
-    assert cut.closed_before(end + hour - 1) == end - cut.window_us
+    assert cut.closed_before(end + hour - 1) == end - cut.window_length
     assert cut.closed_before(end + hour) == end
 
 
@@ -89,7 +92,7 @@ def test_a_window_is_complete_only_after_its_labels_had_their_time() -> None:
     cut = plan(DAY, lateness=timedelta(hours=1), label_wait=timedelta(hours=36))
     end = to_microseconds(datetime(2026, 1, 2, tzinfo=UTC))
     hour = 3_600_000_000
-    assert cut.complete_before(end + 36 * hour - 1) == end - cut.window_us
+    assert cut.complete_before(end + 36 * hour - 1) == end - cut.window_length
     assert cut.complete_before(end + 36 * hour) == end
 
 
@@ -110,4 +113,85 @@ def test_a_plan_that_cannot_work_names_its_field(
 ) -> None:
     with pytest.raises(InputError) as caught:
         plan(window, lateness, label_wait)
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("text", "length"), [("1d", DAY), ("1000 rows", 1_000), ("1000rows", 1_000), ("1 row", 1), ("10,000 rows", 10_000)]
+)
+def test_a_length_is_a_time_or_a_number_of_rows(text: str, length: timedelta | int) -> None:
+    assert parse_length(text) == length
+    assert parse_length(format_length(length)) == length
+
+
+@pytest.mark.parametrize("text", ["", "1000", "rows", "-5 rows", "1.5 rows", "1 day"])
+def test_anything_else_is_no_length_and_the_error_shows_what_is(text: str) -> None:
+    with pytest.raises(InputError, match="1000 rows"):
+        parse_length(text)
+
+
+def sliding(window: str = "1d", slide: str = "6h", **others: str) -> WindowPlan:
+    return WindowPlan(
+        window=parse_length(window),
+        slide=parse_length(slide),
+        lateness=timedelta(hours=1),
+        label_wait=timedelta(hours=36),
+        **{name: parse_length(text) for name, text in others.items()},
+    )
+
+
+@given(moments)
+def test_a_sliding_plan_has_every_moment_in_as_many_windows_as_overlap(moment: datetime) -> None:
+    cut, at = sliding(), to_microseconds(moment)
+    starts = list(cut.windows_over(at))
+    assert len(starts) == cut.overlap == 4
+    assert all(start <= at < start + cut.window_length for start in starts)
+    assert sorted(cut.turn(start) for start in starts) == [0, 1, 2, 3]
+
+
+@given(moments)
+def test_windows_of_one_turn_are_tumbling(moment: datetime) -> None:
+    cut = sliding()
+    start = cut.window_start(to_microseconds(moment))
+    assert cut.turn(start) == cut.turn(start + cut.window_length)
+
+
+@given(st.integers(0, 10_000))
+def test_a_row_lies_in_the_windows_that_hold_its_ordinal_and_none_begins_before_the_first(row: int) -> None:
+    cut = sliding("100 rows", "20 rows")
+    starts = list(cut.windows_over(row))
+    assert starts == [start for start in range(0, row + 1, 20) if row < start + 100]
+
+
+@pytest.mark.parametrize(
+    ("rows", "before", "why"),
+    [(0, 0, "nothing came"), (99, 0, "one is missing"), (100, 20, "the first is full"), (120, 40, "and the second")],
+)
+def test_a_window_of_rows_closes_with_its_last_row(rows: int, before: int, why: str) -> None:
+    assert sliding("100 rows", "20 rows").closed_before(rows) == before, why
+
+
+def test_a_window_is_kept_until_its_labels_had_their_time_and_as_much_longer_as_asked() -> None:
+    cut = plan(DAY, label_wait=timedelta(hours=36))
+    end = to_microseconds(datetime(2026, 1, 2, tzinfo=UTC))
+    last = end + (cut.label_wait + cut.keep) // timedelta(microseconds=1)
+    assert cut.kept_from(last - 1) == end - cut.window_length
+    assert cut.kept_from(last) == end
+
+
+@pytest.mark.parametrize(
+    ("options", "field", "says"),
+    [
+        ({"window": "1d", "slide": "7h"}, "slide", "divide the window"),
+        ({"window": "1d", "slide": "2d"}, "slide", "divide the window"),
+        ({"window": "1d", "slide": "6h", "slice": "4h"}, "slice", "divide the slide"),
+        ({"window": "1d", "slide": "1d", "slice": "7h"}, "slice", "divide the"),
+        ({"window": "1d", "slide": "100 rows"}, "slide", "a length of time"),
+        ({"window": "100 rows", "slide": "1h"}, "slide", "a number of rows"),
+        ({"window": "1d", "slide": "1min"}, "slide", f"At most {MOST_OVERLAPPING}"),
+    ],
+)
+def test_lengths_that_do_not_fit_together_name_the_setting(options: dict[str, str], field: str, says: str) -> None:
+    with pytest.raises(SettingError, match=says) as caught:
+        sliding(**options)
     assert caught.value.field == field

@@ -9,7 +9,6 @@ import pytest
 
 from driftwatch.bootstrap import Service, assemble
 from driftwatch.core.baseline import Baseline
-from driftwatch.core.windows import parse_duration
 from driftwatch.ports import SpoolReceipt
 from driftwatch.settings import load_settings
 from driftwatch.testing import ManualClock, MemoryLog, MemorySpool, MemoryState, RecordingSink
@@ -124,9 +123,8 @@ def make_world() -> Iterator[Callable[..., World]]:
     def make(**options: object) -> World:
         clock = ManualClock(datetime(2026, 11, 1, tzinfo=UTC))
         spool, log, state, sink = MemorySpool(), MemoryLog(), MemoryState(), RecordingSink()
-        chosen = {name: parse_duration(str(one)) if name.endswith("window") else one for name, one in options.items()}
         service = assemble(
-            load_settings(**chosen), spool=spool, log=log, state=state, clock=clock, told={sink.name: sink}
+            load_settings(**options), spool=spool, log=log, state=state, clock=clock, told={sink.name: sink}
         )
         made.append(World(service, clock, sink, state, spool, log))
         return made[-1]

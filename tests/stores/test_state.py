@@ -125,7 +125,7 @@ def test_questions_by_id_and_by_time_use_an_index(path: Path, state: SqlState) -
     questions = [
         "SELECT sum(waiting) FROM join_count WHERE model = 'm'",
         "SELECT number FROM join_name WHERE name = 'a'",
-        "SELECT * FROM judged_window WHERE model = 'm' ORDER BY start DESC",
+        "SELECT * FROM judged_window WHERE model = 'm' ORDER BY \"end\" DESC",
         "SELECT * FROM message WHERE state = 'pending' ORDER BY created_at",
     ]
     with closing(sqlite3.connect(path)) as connection:
