@@ -3,7 +3,8 @@
 Run it as ``python -m benchmarks.label_join [--outstanding N] [--batch N] [--folder DIR]``; Linux only, since it reads
 ``/proc``. Each batch is one transaction of the state, as a step of the pipeline is: hashes, look-up, what is answered,
 the commit with its ``fsync``, and merging in the background. Beside it, in the same run, a bare table of SQLite keyed
-by a 64-bit hash takes as many rows, hashes and batches ready made: what an index of its kind costs at best here.
+by a 64-bit hash takes rows for as many seconds as the join took, hashes and batches ready made: what an index of its
+kind costs at best here, as far as it comes.
 """
 
 from __future__ import annotations
@@ -39,8 +40,9 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=None)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=given.folder) as place:
+        began = time.perf_counter()
         Join(Path(place), given.outstanding, given.batch).run()
-        Tree(Path(place), given.outstanding, given.batch).run()
+        Tree(Path(place), given.outstanding, given.batch).run(time.perf_counter() - began)
 
 
 @dataclass
@@ -126,16 +128,17 @@ class Tree:
     outstanding: int
     batch: int
 
-    def run(self) -> None:
+    def run(self, seconds: float) -> None:
         print("a bare SQLite table by 64-bit hashes, WAL, as many rows a commit")
         with closing(sqlite3.connect(self.folder / "tree.db", isolation_level=None)) as connection:
             for pragma in ("journal_mode = WAL", "synchronous = FULL", "cache_size = -65536"):
                 connection.execute(f"PRAGMA {pragma}")
             connection.execute("CREATE TABLE row (hash INTEGER PRIMARY KEY, time INTEGER, value REAL, label REAL)")
-            rng = np.random.default_rng(2)
+            deadline = time.perf_counter() + seconds
             steps = range(0, self.outstanding, self.batch)
-            _timed("predictions", steps, lambda at: self.insert(connection, at), self.batch)
-            order = rng.permutation(self.outstanding)[: LABELS // 10]
+            inserted = _timed("predictions", steps, lambda at: self.insert(connection, at), self.batch, deadline)
+            print(f"  with {inserted:,} rows")
+            order = np.random.default_rng(2).permutation(inserted)[: LABELS // 10]
             steps = range(0, len(order), self.batch)
             _timed(
                 "labels in no order", steps, lambda at: self.label(connection, order[at : at + self.batch]), self.batch
@@ -170,17 +173,21 @@ def scattered(rows: np.ndarray) -> list[int]:
     return (mixed ^ (mixed >> np.uint64(29))).astype(np.int64).tolist()
 
 
-def _timed(what: str, steps: Sequence[int], act: Callable[[int], float], batch: int) -> None:
+def _timed(
+    what: str, steps: Sequence[int], act: Callable[[int], float], batch: int, deadline: float = float("inf")
+) -> int:
+    """Do all steps, or those that there is time for; answers how many rows those were."""
     worked = time.process_time()
-    seconds = [act(at) for at in steps]
+    seconds = [act(at) for at in steps if time.perf_counter() < deadline]
     worked = time.process_time() - worked
     last = seconds[-max(1, len(seconds) // 10) :]
+    n_rows = batch * len(seconds)
     print(
-        f"  {what:20} {batch * len(seconds) / sum(seconds):>9,.0f} a second, the last tenth "
-        f"{batch * len(last) / sum(last):>9,.0f}, the slowest batch {max(seconds):.2f} s, "
-        f"{worked / batch / len(seconds) * 1e6:.1f} µs of a processor each",
+        f"  {what:20} {n_rows / sum(seconds):>9,.0f} a second, the last tenth {batch * len(last) / sum(last):>9,.0f}, "
+        f"the slowest batch {max(seconds):.2f} s, {worked / n_rows * 1e6:.1f} µs of a processor each",
         flush=True,
     )
+    return n_rows
 
 
 def memory(when: str) -> None:
