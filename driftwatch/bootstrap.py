@@ -18,6 +18,7 @@ from driftwatch.pipeline.deliver import Deliverer
 from driftwatch.pipeline.export import EventPart
 from driftwatch.pipeline.ingest import Ingest, IngestLimits
 from driftwatch.pipeline.judge import Judge, JudgeSettings
+from driftwatch.pipeline.keep_log import KeepLog, LogKeeper
 from driftwatch.pipeline.operations import ModelLimits, Operations
 from driftwatch.pipeline.privacy import Privacy, PrivacyRules
 from driftwatch.pipeline.record import Recorder
@@ -88,6 +89,11 @@ def window_plan(settings: Settings) -> WindowPlan:
 def segment_plan(settings: Settings) -> SegmentPlan:
     """Which segments have windows of their own."""
     return SegmentPlan(columns=settings.segments, values=settings.segment_values, most=settings.max_segments)
+
+
+def keep_log(settings: Settings) -> KeepLog:
+    """How long the log is kept."""
+    return KeepLog(age=settings.log_keep, size_bytes=settings.log_bytes, files=settings.log_day_files)
 
 
 def sinks(settings: Settings) -> dict[str, Sink]:
@@ -210,7 +216,8 @@ def assemble(
         telemetry=telemetry,
         pace=pace,
     )
-    runner = Runner(pipeline, Deliverer(state, told, clock, telemetry), pace)
+    log_keeper = LogKeeper(state, log, clock, telemetry, keep_log(settings))
+    runner = Runner(pipeline, Deliverer(state, told, clock, telemetry), log_keeper.step, pace)
     limits = IngestLimits(
         features=settings.max_features, extra_features=settings.max_extra_features, ahead=settings.ahead
     )

@@ -153,6 +153,18 @@ class LogFile:
     size_bytes: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogDay:
+    """A model's files of one kind and day that count: how many, how many of them small, and their bytes."""
+
+    kind: str
+    model: str
+    day: date
+    files: int
+    small_files: int
+    size_bytes: int
+
+
 class Log(Protocol):
     """Files of predictions and labels. Which of them count is the state's knowledge, not the folder's."""
 
@@ -173,8 +185,27 @@ class Log(Protocol):
         """All labels of the files, oldest acknowledgement first."""
         ...
 
+    def alike(self, files: Sequence[LogFile]) -> list[list[LogFile]]:
+        """Files of one kind, model and day, put together where they may become one file; the order stays."""
+        ...
+
+    def name_together(self, files: Sequence[LogFile]) -> str:
+        """The path of the file that `write_together` makes of them; no other file has it."""
+        ...
+
+    def write_together(self, files: Sequence[LogFile]) -> LogFile:
+        """Write the rows of files that are alike as one file more. It appears whole (synced) or not at all."""
+        ...
+
+    def hide(self, files: Sequence[LogFile]) -> None:
+        """Take files that the state no longer counts out of the sight of those who read the folder.
+
+        Whoever has them in a list that was made before can still read them.
+        """
+        ...
+
     def remove(self, files: Sequence[LogFile]) -> None:
-        """Delete files that the state no longer counts."""
+        """Delete files that the state no longer counts, hidden or not. Files that are gone already are fine."""
         ...
 
 
@@ -426,8 +457,16 @@ class StateReader(Protocol):
         """Messages, oldest first; with ``due_at`` only pending ones whose next attempt is not after it."""
         ...
 
-    def log_files(self, model: str | None = None, kind: str | None = None) -> list[LogFile]:
+    def log_files(self, model: str | None = None, kind: str | None = None, day: date | None = None) -> list[LogFile]:
         """The files that count, by first sequence."""
+        ...
+
+    def log_days(self, small_rows: int) -> list[LogDay]:
+        """The files that count, summed up by day, oldest first; those with fewer rows than given are small."""
+        ...
+
+    def retired_log_files(self, before: datetime | None = None) -> list[LogFile]:
+        """Files that count no longer and may still be there; with ``before``, those retired by then."""
         ...
 
     def log_size(self) -> tuple[int, int]:
@@ -543,8 +582,12 @@ class StateTransaction(StateReader, LabelJoin, Protocol):
         """Count these files from now on; a path that counts already is replaced."""
         ...
 
-    def retire_log_files(self, paths: Sequence[str]) -> None:
-        """Count these files no longer."""
+    def retire_log_files(self, paths: Sequence[str], at: datetime) -> None:
+        """Count these files no longer, and remember since when."""
+        ...
+
+    def forget_log_files(self, paths: Sequence[str]) -> None:
+        """Know nothing more of these files."""
         ...
 
 
@@ -590,6 +633,7 @@ __all__ = [
     "JoinedLabels",
     "LabelJoin",
     "Log",
+    "LogDay",
     "LogFile",
     "OutboxMessage",
     "OutboxState",

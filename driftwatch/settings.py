@@ -232,6 +232,13 @@ class Settings(BaseSettings):
     file_age: Duration = Field(
         parse_duration("30s"), description="How long rows wait in the spool before the log gets them, however few."
     )
+    log_keep: Duration = Field(
+        parse_duration("400d"), description="How long the log keeps a day, behind how far its model's stream has come."
+    )
+    log_bytes: int = Field(
+        0, ge=0, description="Most bytes of the log: the oldest days go, needed or not. 0 for no bound."
+    )
+    log_day_files: int = Field(16, ge=2, description="So many small files of a day of the log become one.")
     duplicate_horizon: Duration = Field(parse_duration("7d"), description="How long a prediction_id is remembered.")
     ahead: Duration = Field(parse_duration("5min"), description="How far an event's time may lie in the future.")
 

@@ -28,6 +28,10 @@ from driftwatch.ports import Clock, Spool, SpoolEntry, State
 
 _LOGGER = logging.getLogger(__name__)
 
+_HOUSEKEEPING = "housekeeping"
+_BREATH_SECONDS = 0.1
+"""Between two steps of housekeeping, so that it takes at most its turn."""
+
 STAGES = (slice_predictions, join_labels)
 """What happens to accepted events inside one transaction, in this order; judging follows in the same one."""
 
@@ -42,6 +46,7 @@ class Pace:
     idle_seconds: float = 1.0
     rests_a_step: float = 3.0
     longest_rest_seconds: float = 0.1
+    housekeeping_seconds: float = 60.0
     trouble_seconds: float = 2.0
     label_horizon: timedelta = timedelta(days=90)
 
@@ -156,14 +161,25 @@ class Pipeline:
 
 
 class Runner:
-    """Two threads: one steps the pipeline, one delivers. Trouble is logged, shown, and tried again.
+    """Three threads: one steps the pipeline, one delivers, one keeps house. Trouble is logged, and tried again.
 
     Where the log cannot be written, windows are judged all the same: the spool holds what the log has not.
+
+    Parameters
+    ----------
+    pipeline, deliverer
+        What two of the threads do.
+    housekeep
+        Does a little of what is due, and answers whether there is more. Its trouble keeps nobody from working, so
+        it is logged and not shown.
+    pace
+        How long to wait when there is nothing to do, and after trouble.
     """
 
-    def __init__(self, pipeline: Pipeline, deliverer: Deliverer, pace: Pace) -> None:
+    def __init__(self, pipeline: Pipeline, deliverer: Deliverer, housekeep: Callable[[], bool], pace: Pace) -> None:
         self._pipeline = pipeline
         self._deliverer = deliverer
+        self._housekeep = housekeep
         self._pace = pace
         self._stop = threading.Event()
         self._trouble: dict[str, str] = {}
@@ -171,15 +187,16 @@ class Runner:
         self._threads = [
             threading.Thread(target=self._run_pipeline, name="driftwatch-pipeline", daemon=True),
             threading.Thread(target=self._run_deliverer, name="driftwatch-deliver", daemon=True),
+            threading.Thread(target=self._run_housekeeping, name="driftwatch-housekeeping", daemon=True),
         ]
 
     def start(self) -> None:
-        """Start both threads."""
+        """Start the threads."""
         for thread in self._threads:
             thread.start()
 
     def stop(self, timeout_seconds: float = 10.0) -> None:
-        """Let both finish what they are at; nothing where they were never started."""
+        """Let them finish what they are at; nothing where they were never started."""
         self._stop.set()
         for thread in self._threads:
             if thread.is_alive():
@@ -187,7 +204,7 @@ class Runner:
 
     def trouble(self) -> str | None:
         """What keeps the pipeline from going on at the moment, if anything."""
-        return "; ".join(self._trouble.values()) or None
+        return "; ".join(text for name, text in self._trouble.items() if name != _HOUSEKEEPING) or None
 
     def _run_pipeline(self) -> None:
         while not self._stop.is_set():
@@ -207,6 +224,12 @@ class Runner:
             delivered = self._guarded("delivery", self._deliverer.deliver_due)
             if not delivered:
                 self._stop.wait(self._pace.trouble_seconds if delivered is None else self._pace.idle_seconds / 4)
+
+    def _run_housekeeping(self) -> None:
+        while not self._stop.wait(self._pace.idle_seconds):
+            while self._guarded(_HOUSEKEEPING, self._housekeep) and not self._stop.wait(_BREATH_SECONDS):
+                continue
+            self._stop.wait(self._pace.housekeeping_seconds)
 
     def _guarded(self, name: str, act: Callable[[], int | bool | None]) -> int | None:
         """Do it, and remember what was in the way; answers None then, and where there is nothing to answer."""

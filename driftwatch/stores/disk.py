@@ -53,7 +53,7 @@ def appearing_whole(path: Path) -> Iterator[Path]:
         As the disk says.
     """
     folder_of(path)
-    temporary = path.with_name(f".{path.name}.tmp")
+    temporary = temporary_name(path)
     try:
         yield temporary
         with temporary.open("rb+") as file:
@@ -65,6 +65,11 @@ def appearing_whole(path: Path) -> Iterator[Path]:
         raise
     reached("file.renamed")
     sync_folder(path.parent)
+
+
+def temporary_name(path: Path) -> Path:
+    """What `appearing_whole` calls a file until it is whole."""
+    return path.with_name(f".{path.name}.tmp")
 
 
 def folder_of(path: Path) -> None:

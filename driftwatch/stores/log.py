@@ -10,17 +10,22 @@ label's event is its becoming known). ``LAYOUT`` tells apart versions and column
 columns. What the columns are called stands in `driftwatch.stores.log_columns`. A missing number is null.
 
 Users' readers see every file in the folder; which files count is the state's knowledge. Between a crash and the next
-start there may be a file that is not counted yet: it is then written again, the same.
+start there may be a file that is not counted yet: it is then written again, the same. Files that were written together
+into a larger one, and files that expired, are hidden under a name that no reader of a folder takes, and deleted a while
+later: who still has them in a list can read them.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime
+from itertools import chain
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -32,8 +37,10 @@ from driftwatch.core.table import Names, Table, Values, concatenated
 from driftwatch.core.windows import to_microseconds
 from driftwatch.errors import StoreError
 from driftwatch.ports import LogFile, SpoolEntry
-from driftwatch.stores.disk import appearing_whole, disk_failure
+from driftwatch.stores.disk import appearing_whole, disk_failure, temporary_name
 from driftwatch.stores.log_columns import LABEL_COLUMNS, PREDICTION_LEADING, LogColumn, log_columns
+from driftwatch.stores.log_compaction import schema_of, write_together
+from driftwatch.stores.log_names import file_name, hidden, layout_of, present
 from driftwatch.stores.log_parts import (
     FileKey,
     Part,
@@ -62,6 +69,7 @@ FORMAT_VERSION = 1
 
 _METADATA_KEY = b"driftwatch"
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+ReadT = TypeVar("ReadT")
 _UNREADABLE = (pa.ArrowException, ValueError, KeyError, TypeError, IndexError)
 
 
@@ -96,15 +104,14 @@ class ParquetLog:
     def read_predictions(
         self, files: Sequence[LogFile], start: datetime | None, end: datetime | None
     ) -> Iterator[PredictionBatch]:
-        """See `driftwatch.ports.Log.read_predictions`. Holds one file in memory at a time.
+        """See `driftwatch.ports.Log.read_predictions`. Holds one row group of one file in memory at a time.
 
         Raises
         ------
         StoreError
             A file is absent, altered, or of a later format.
         """
-        for file in files:
-            batch = self._read(file, _predictions_of)
+        for batch in chain.from_iterable(self._read(file, _predictions_of) for file in files):
             wanted = np.ones(len(batch), dtype=np.bool_)
             if start is not None:
                 wanted &= batch.event_time >= to_microseconds(start)
@@ -131,8 +138,78 @@ class ParquetLog:
             together.append(file)
         yield from self._labels_in_order(together)
 
+    def alike(self, files: Sequence[LogFile]) -> list[list[LogFile]]:
+        """See `driftwatch.ports.Log.alike`; here they have one layout and the same extra features.
+
+        Raises
+        ------
+        StoreError
+            A file is absent or altered.
+        """
+        found: list[list[LogFile]] = []
+        by_layout: dict[str, list[LogFile]] = {}
+        for file in files:
+            by_layout.setdefault(layout_of(file.path), []).append(file)
+        for one in by_layout.values():
+            kinds: list[tuple[Any, list[LogFile]]] = []
+            for file in one:
+                with self._reading(file):
+                    schema = schema_of(present(self._path(file.path)))
+                same = next((files for known, files in kinds if known.equals(schema, check_metadata=True)), None)
+                if same is None:
+                    kinds.append((schema, [file]))
+                else:
+                    same.append(file)
+            found += [same for _, same in kinds]
+        return found
+
+    def name_together(self, files: Sequence[LogFile]) -> str:
+        """See `driftwatch.ports.Log.name_together`; the name has the sequences that they have together."""
+        first, last = min(one.first_sequence for one in files), max(one.last_sequence for one in files)
+        folder, _, _ = files[0].path.rpartition("/")
+        return f"{folder}/{file_name(first, last, layout_of(files[0].path))}"
+
+    def write_together(self, files: Sequence[LogFile]) -> LogFile:
+        """See `driftwatch.ports.Log.write_together`.
+
+        Raises
+        ------
+        StoreFull
+            The disk is full; there is no new file.
+        StoreError
+            A file is absent or altered, or the new one cannot be written.
+        """
+        in_order = sorted(files, key=lambda one: one.first_sequence)
+        name = self.name_together(files)
+        path = self._path(name)
+        try:
+            rows = write_together([present(self._path(one.path)) for one in in_order], path)
+            size = path.stat().st_size
+        except OSError as error:
+            raise disk_failure(error, f"The log's file {path} cannot be written") from error
+        except _UNREADABLE as error:
+            raise StoreError(f"Files cannot be written together as {path}: {error}") from error
+        return replace(in_order[0], path=name, last_sequence=in_order[-1].last_sequence, rows=rows, size_bytes=size)
+
+    def hide(self, files: Sequence[LogFile]) -> None:
+        """See `driftwatch.ports.Log.hide`. Files that are hidden or gone already are fine.
+
+        Raises
+        ------
+        StoreError
+            A file cannot be hidden.
+        """
+        for file in files:
+            path = self._path(file.path)
+            try:
+                path.replace(hidden(path))
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise disk_failure(error, f"The log's file {path} cannot be hidden") from error
+
     def remove(self, files: Sequence[LogFile]) -> None:
-        """See `driftwatch.ports.Log.remove`. Files that are gone already are fine.
+        """See `driftwatch.ports.Log.remove`. A day's folder goes with its last file.
 
         Raises
         ------
@@ -142,14 +219,17 @@ class ParquetLog:
         for file in files:
             path = self._path(file.path)
             try:
-                path.unlink(missing_ok=True)
+                for name in (path, hidden(path), temporary_name(path)):
+                    name.unlink(missing_ok=True)
             except OSError as error:
                 raise disk_failure(error, f"The log's file {path} cannot be removed") from error
+            with suppress(OSError):
+                path.parent.rmdir()
 
     def _write_file(self, key: FileKey, parts: Sequence[Part], first: int, last: int) -> LogFile:
         if not _MODEL.fullmatch(key.model):
             raise StoreError(f"The model's name {key.model!r} is no name for a folder of the log.")
-        name = f"{key.kind}/model={key.model}/date={key.day}/{first:012d}-{last:012d}-{key.layout}.parquet"
+        name = f"{key.kind}/model={key.model}/date={key.day}/{file_name(first, last, key.layout)}"
         path = self._root / name
         try:
             table = _prediction_table(parts) if key.kind == "predictions" else _label_table(parts)
@@ -174,7 +254,7 @@ class ParquetLog:
 
     def _labels_in_order(self, files: Sequence[LogFile]) -> Iterator[LabelBatch]:
         for model in sorted({file.model for file in files}):
-            read = [self._read(file, _labels_of) for file in files if file.model == model]
+            read = [part for file in files if file.model == model for part in self._read(file, _labels_of)]
             batches = [batch for batch, _, _ in read]
             order = np.lexsort(
                 (np.concatenate([rows for _, _, rows in read]), np.concatenate([at for _, at, _ in read]))
@@ -187,17 +267,25 @@ class ParquetLog:
                 labels=_joined_label_values([batch.labels for batch in batches]).take(order),
             )
 
-    def _read(self, file: LogFile, meaning: Any) -> Any:
+    def _read(self, file: LogFile, meaning: Callable[[Any, dict[str, Any]], ReadT]) -> Iterator[ReadT]:
+        """What each row group of a file means."""
+        path = self._path(file.path)
+        with self._reading(file), pq.ParquetFile(present(path)) as opened:
+            described = json.loads((opened.schema_arrow.metadata or {})[_METADATA_KEY])
+            if described["format"] != FORMAT_VERSION:
+                raise StoreError(
+                    f"The log's file {path} has the format {described['format']}; this driftwatch reads "
+                    f"{FORMAT_VERSION}. Use the driftwatch that wrote it, or a later one."
+                )
+            for group in range(opened.num_row_groups):
+                yield meaning(opened.read_row_group(group, use_threads=False).combine_chunks(), described)
+
+    @contextmanager
+    def _reading(self, file: LogFile) -> Iterator[None]:
+        """Name what is wrong with a file."""
         path = self._path(file.path)
         try:
-            with pq.ParquetFile(path) as opened:
-                described = json.loads((opened.schema_arrow.metadata or {})[_METADATA_KEY])
-                if described["format"] != FORMAT_VERSION:
-                    raise StoreError(
-                        f"The log's file {path} has the format {described['format']}; this driftwatch reads "
-                        f"{FORMAT_VERSION}. Use the driftwatch that wrote it, or a later one."
-                    )
-                return meaning(opened.read(use_threads=False).combine_chunks(), described)
+            yield
         except FileNotFoundError as error:
             raise StoreError(
                 f"The log's file {path} is gone. The state counts it: restore both from one backup."

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from driftwatch.core.events import LabelBatch
 from driftwatch.core.records import Alert, RetrainEpisode, RetrainStep, WindowRecord, WindowStage
+from driftwatch.core.windows import to_microseconds
 from driftwatch.errors import StateConflict, UnknownRetrain
 from driftwatch.ports import (
     JoinedLabels,
@@ -137,7 +139,15 @@ class SqlStateTransaction(SqlStateReader):
         """Count these files from now on."""
         put(self._connection, tables.log_file, [rows.log_file_row(one) for one in files])
 
-    def retire_log_files(self, paths: Sequence[str]) -> None:
+    def retire_log_files(self, paths: Sequence[str], at: datetime) -> None:
         """Count these files no longer."""
-        for path in paths:
-            self._connection.execute(delete(tables.log_file).where(tables.log_file.c.path == path))
+        table = tables.log_file
+        change = update(table).where(table.c.path == bindparam("file")).values(retired_at=to_microseconds(at))
+        if paths:
+            self._connection.execute(change, [{"file": path} for path in paths])
+
+    def forget_log_files(self, paths: Sequence[str]) -> None:
+        """Know nothing more of these files."""
+        change = delete(tables.log_file).where(tables.log_file.c.path == bindparam("file"))
+        if paths:
+            self._connection.execute(change, [{"file": path} for path in paths])

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, case, func, or_, select
 
 from driftwatch.core.records import Alert, AlertState, RetrainEpisode, WindowKey, WindowRecord, WindowStage
 from driftwatch.core.windows import to_microseconds
 from driftwatch.ports import (
+    LogDay,
     LogFile,
     OutboxMessage,
     OutboxState,
@@ -183,18 +184,47 @@ class SqlStateReader:
         query = query.order_by(table.c.created_at, table.c.ordinal).limit(limit)
         return [rows.message_of(row) for row in self._connection.execute(query)]
 
-    def log_files(self, model: str | None = None, kind: str | None = None) -> list[LogFile]:
+    def log_days(self, small_rows: int) -> list[LogDay]:
+        """The files that count, summed up by day, oldest first."""
+        table = tables.log_file
+        key = (table.c.day, table.c.model, table.c.kind)
+        small = func.sum(case((table.c.rows < small_rows, 1), else_=0)).label("small_files")
+        sums = (func.count().label("files"), small, func.sum(table.c.size_bytes).label("size_bytes"))
+        query = select(*key, *sums).where(table.c.retired_at.is_(None)).group_by(*key).order_by(*key)
+        return [
+            LogDay(
+                kind=row.kind,
+                model=row.model,
+                day=date.fromisoformat(row.day),
+                files=int(row.files),
+                small_files=int(row.small_files),
+                size_bytes=int(row.size_bytes),
+            )
+            for row in self._connection.execute(query)
+        ]
+
+    def log_files(self, model: str | None = None, kind: str | None = None, day: date | None = None) -> list[LogFile]:
         """The files that count, by first sequence."""
         table = tables.log_file
-        query = _where_given(select(table), table.c.model, model)
+        query = _where_given(select(table).where(table.c.retired_at.is_(None)), table.c.model, model)
         query = _where_given(query, table.c.kind, kind)
+        query = _where_given(query, table.c.day, day.isoformat() if day is not None else None)
+        query = query.order_by(table.c.first_sequence, table.c.path)
+        return [rows.log_file_of(row) for row in self._connection.execute(query)]
+
+    def retired_log_files(self, before: datetime | None = None) -> list[LogFile]:
+        """Files that count no longer and may still be there, by first sequence."""
+        table = tables.log_file
+        query = select(table).where(table.c.retired_at.is_not(None))
+        if before is not None:
+            query = query.where(table.c.retired_at <= to_microseconds(before))
         query = query.order_by(table.c.first_sequence, table.c.path)
         return [rows.log_file_of(row) for row in self._connection.execute(query)]
 
     def log_size(self) -> tuple[int, int]:
         """How many files count, and how many bytes they have."""
         table = tables.log_file
-        query = select(func.count(), func.coalesce(func.sum(table.c.size_bytes), 0)).select_from(table)
+        query = select(func.count(), func.coalesce(func.sum(table.c.size_bytes), 0)).where(table.c.retired_at.is_(None))
         files, size_bytes = self._connection.execute(query).one()
         return int(files), int(size_bytes)
 

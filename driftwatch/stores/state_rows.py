@@ -305,6 +305,7 @@ def log_file_row(file: LogFile) -> Values:
         "last_sequence": file.last_sequence,
         "rows": file.rows,
         "size_bytes": file.size_bytes,
+        "retired_at": None,
     }
 
 

@@ -169,6 +169,7 @@ log_file = Table(
     Column("last_sequence", BigInteger, nullable=False),
     Column("rows", BigInteger, nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
+    Column("retired_at", BigInteger),
     Index("log_file_by_model", "model", "kind", "first_sequence"),
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -98,6 +98,29 @@ class MemoryLog:
         for part in sorted(parts, key=lambda part: part.sequence):
             if isinstance(part.batch, LabelBatch):
                 yield part.batch
+
+    def alike(self, files: Sequence[LogFile]) -> list[list[LogFile]]:
+        """See `driftwatch.ports.Log.alike`; here all are."""
+        return [list(files)] if files else []
+
+    def name_together(self, files: Sequence[LogFile]) -> str:
+        """See `driftwatch.ports.Log.name_together`."""
+        first, last = min(one.first_sequence for one in files), max(one.last_sequence for one in files)
+        return f"{files[0].path.rpartition('/')[0]}/{first}-{last}"
+
+    def write_together(self, files: Sequence[LogFile]) -> LogFile:
+        """See `driftwatch.ports.Log.write_together`."""
+        in_order = sorted(files, key=lambda one: one.first_sequence)
+        parts = [part for file in in_order for part in self._parts(file)]
+        path = self.name_together(files)
+        with self._changing:
+            self._files[path] = parts
+        rows = sum(one.rows for one in files)
+        last = in_order[-1].last_sequence
+        return replace(in_order[0], path=path, last_sequence=last, rows=rows, size_bytes=rows)
+
+    def hide(self, files: Sequence[LogFile]) -> None:
+        """See `driftwatch.ports.Log.hide`; nobody sees them anyway."""
 
     def remove(self, files: Sequence[LogFile]) -> None:
         """See `driftwatch.ports.Log.remove`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from driftwatch.core.records import Alert, RetrainEpisode, RetrainStep, WindowRecord, WindowStage
 from driftwatch.errors import StateConflict, UnknownRetrain
@@ -89,9 +90,17 @@ class MemoryStateTransaction(MemoryLabelJoin):
 
     def add_log_files(self, files: Sequence[LogFile]) -> None:
         """Count these files from now on."""
+        self.forget_log_files([one.path for one in files])
         self._contents.log_files.update((one.path, one) for one in files)
 
-    def retire_log_files(self, paths: Sequence[str]) -> None:
+    def retire_log_files(self, paths: Sequence[str], at: datetime) -> None:
         """Count these files no longer."""
         for path in paths:
+            if path in self._contents.log_files:
+                self._contents.retired_files[path] = self._contents.log_files.pop(path), at
+
+    def forget_log_files(self, paths: Sequence[str]) -> None:
+        """Know nothing more of these files."""
+        for path in paths:
             self._contents.log_files.pop(path, None)
+            self._contents.retired_files.pop(path, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from datetime import datetime
 
 from driftwatch.core.records import Alert, RetrainEpisode, WindowKey, WindowRecord, WindowStage
 from driftwatch.ports import (
@@ -54,6 +55,7 @@ class Contents:
     retrains: dict[str, RetrainEpisode] = field(default_factory=dict)
     messages: dict[str, OutboxMessage] = field(default_factory=dict)
     log_files: dict[str, LogFile] = field(default_factory=dict)
+    retired_files: dict[str, tuple[LogFile, datetime]] = field(default_factory=dict)
     predictions: dict[tuple[str, str], KnownPrediction] = field(default_factory=dict)
     labels: dict[tuple[str, str], WaitingLabel] = field(default_factory=dict)
     forgotten: dict[str, int] = field(default_factory=dict)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 
 from driftwatch.core.records import Alert, AlertState, RetrainEpisode, WindowKey, WindowRecord, WindowStage
 from driftwatch.ports import (
+    LogDay,
     LogFile,
     OutboxMessage,
     OutboxState,
@@ -144,11 +145,35 @@ class MemoryStateReader:
         found = [one for one in found if state in (None, one.state) and (due_at is None or _is_due(one, due_at))]
         return sorted(found, key=lambda one: one.created_at)[:limit]
 
-    def log_files(self, model: str | None = None, kind: str | None = None) -> list[LogFile]:
+    def log_days(self, small_rows: int) -> list[LogDay]:
+        """The files that count, summed up by day, oldest first."""
+        days: dict[tuple[date, str, str], list[LogFile]] = {}
+        for one in self._contents.log_files.values():
+            days.setdefault((one.day, one.model, one.kind), []).append(one)
+        return [
+            LogDay(
+                kind=kind,
+                model=model,
+                day=day,
+                files=len(files),
+                small_files=sum(one.rows < small_rows for one in files),
+                size_bytes=sum(one.size_bytes for one in files),
+            )
+            for (day, model, kind), files in sorted(days.items(), key=lambda item: item[0])
+        ]
+
+    def log_files(self, model: str | None = None, kind: str | None = None, day: date | None = None) -> list[LogFile]:
         """The files that count, by first sequence."""
         found = [
-            one for one in self._contents.log_files.values() if model in (None, one.model) and kind in (None, one.kind)
+            one
+            for one in self._contents.log_files.values()
+            if model in (None, one.model) and kind in (None, one.kind) and day in (None, one.day)
         ]
+        return sorted(found, key=lambda one: (one.first_sequence, one.path))
+
+    def retired_log_files(self, before: datetime | None = None) -> list[LogFile]:
+        """Files that count no longer and may still be there, by first sequence."""
+        found = [one for one, at in self._contents.retired_files.values() if before is None or at <= before]
         return sorted(found, key=lambda one: (one.first_sequence, one.path))
 
     def log_size(self) -> tuple[int, int]:

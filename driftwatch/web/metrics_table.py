@@ -82,6 +82,12 @@ METRICS: tuple[Metric, ...] = (
     Metric("disk_free_bytes", _GAUGE, (), "What the disk of the data folder has left."),
     Metric("log_files", _GAUGE, (), "Files of the log that count."),
     Metric("log_bytes", _GAUGE, (), "Bytes of the log's files that count."),
+    Metric(
+        "log_files_retired_total",
+        _COUNTER,
+        ("reason",),
+        "Files of the log that were written together (compacted), or went by age or size.",
+    ),
     Metric("outstanding_predictions", _GAUGE, ("model",), "Predictions that wait for their label."),
     Metric("waiting_labels", _GAUGE, ("model",), "Labels that wait for their prediction."),
     Metric("watermark_timestamp_seconds", _GAUGE, ("model",), "How far the stream has come, event time."),

@@ -191,3 +191,42 @@ def test_removing_a_file_twice_is_fine(log: Log) -> None:
     files = log.write(entries(prediction_batch(["a"])))
     log.remove(files)
     log.remove(files)
+
+
+def written(log: Log, *batches: Batch) -> list[LogFile]:
+    """A file a batch."""
+    return [
+        file for position, batch in enumerate(batches, start=1) for file in log.write(entries(batch, first=position))
+    ]
+
+
+def test_files_written_together_have_all_rows_in_their_order(log: Log) -> None:
+    files = written(log, prediction_batch(["a", "b"]), prediction_batch(["c"]), prediction_batch(["d"]))
+    one = log.write_together([files[2], files[0], files[1]])
+    assert (one.first_sequence, one.last_sequence, one.rows) == (1, 3, 4)
+    assert one.path == log.name_together(files)
+    assert one.path not in {file.path for file in files}
+    assert (one.kind, one.model, one.day) == (files[0].kind, files[0].model, files[0].day)
+    assert predicted(log, [one]) == ["a", "b", "c", "d"]
+
+
+def test_labels_written_together_come_oldest_acknowledgement_first(log: Log) -> None:
+    files = written(log, label_batch(["a"], [1.0]), label_batch(["a"], [2.0]), label_batch(["a", "b"], [3.0, 4.0]))
+    together = log.write_together([files[0], files[2]])
+    assert labels(log, [files[1], together]) == [("a", 1.0), ("a", 2.0), ("a", 3.0), ("b", 4.0)]
+
+
+def test_files_that_are_alike_are_put_together(log: Log) -> None:
+    files = written(log, prediction_batch(["a"]), prediction_batch(["b"]), prediction_batch(["c"]))
+    assert log.alike(files) == [files]
+    assert log.alike([]) == []
+
+
+def test_hidden_files_can_be_read_by_those_who_have_them_in_a_list(log: Log) -> None:
+    files = written(log, prediction_batch(["a"]), prediction_batch(["b"]))
+    log.hide(files)
+    log.hide(files)
+    assert predicted(log, files) == ["a", "b"]
+    log.remove(files)
+    with pytest.raises(StoreError):
+        predicted(log, files)

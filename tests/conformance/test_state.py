@@ -568,5 +568,40 @@ class TestLogFiles:
     def test_retired_files_no_longer_count(self, state: State) -> None:
         with state.transaction() as transaction:
             transaction.add_log_files([log_file("a"), log_file("b")])
-            transaction.retire_log_files(["a", "nobody"])
+            transaction.retire_log_files(["a", "nobody"], T0)
             assert transaction.log_files() == [log_file("b")]
+            assert transaction.log_size() == (1, log_file("b").size_bytes)
+
+    def test_retired_files_are_known_until_they_are_forgotten(self, state: State) -> None:
+        with state.transaction() as transaction:
+            transaction.add_log_files([log_file("a"), log_file("b"), log_file("c")])
+            transaction.retire_log_files(["a"], T0)
+            transaction.retire_log_files(["b"], T0 + HOUR)
+            assert transaction.retired_log_files() == [log_file("a"), log_file("b")]
+            assert transaction.retired_log_files(T0) == [log_file("a")]
+            transaction.forget_log_files(["a", "nobody"])
+            assert transaction.retired_log_files() == [log_file("b")]
+
+    def test_a_retired_path_that_is_added_counts_again(self, state: State) -> None:
+        with state.transaction() as transaction:
+            transaction.add_log_files([log_file("a")])
+            transaction.retire_log_files(["a"], T0)
+            transaction.add_log_files([log_file("a")])
+            assert (transaction.log_files(), transaction.retired_log_files()) == ([log_file("a")], [])
+
+    def test_files_that_count_are_summed_up_by_day(self, state: State) -> None:
+        day = log_file("a").day
+        with state.transaction() as transaction:
+            transaction.add_log_files(
+                [
+                    replace(log_file("a"), day=day + timedelta(days=1), rows=10),
+                    replace(log_file("b"), rows=10),
+                    replace(log_file("c"), rows=11),
+                    replace(log_file("d"), rows=10),
+                ]
+            )
+            transaction.retire_log_files(["d"], T0)
+            size = log_file("a").size_bytes
+            summed = [(one.day, one.files, one.small_files, one.size_bytes) for one in transaction.log_days(11)]
+            assert summed == [(day, 2, 1, 2 * size), (day + timedelta(days=1), 1, 1, size)]
+            assert [one.path for one in transaction.log_files("m", "predictions", day)] == ["b", "c"]

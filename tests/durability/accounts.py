@@ -23,7 +23,7 @@ from .serving import Serving, until
 
 def settled(serving: Serving, ledger: Ledger) -> dict[int, dict]:
     """Close all windows by an event of a later day; answers the days' windows when the labels had their time."""
-    with Client(serving.url) as client:
+    with Client(serving.url, timeout_seconds=120) as client:
         closing_event = {
             "prediction_id": "last",
             "event_time": (FIRST_DAY + timedelta(days=40)).isoformat(),

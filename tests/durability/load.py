@@ -107,7 +107,7 @@ class Load:
         sent = 0
         unlabelled: list[str] = []
         batches: list[list[dict[str, Any]]] = []
-        while not self._stop.is_set():
+        while not self._stop.wait(0.01):
             ids = [f"{number}-{row}" for row in range(sent, sent + choice.randint(1, self._most_rows))]
             sent += len(ids)
             if choice.random() < 0.1:

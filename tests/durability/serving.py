@@ -16,10 +16,15 @@ from driftwatch.errors import ServiceError
 
 START_SECONDS = 60.0
 RUN = """
+from datetime import timedelta
+from functools import partial
+from driftwatch import bootstrap
 from driftwatch.stores import id_index, join_index
 id_index._IN_MEMORY = 2_000
 join_index._IN_MEMORY_BYTES = 100_000
 join_index._SMALLEST_CLASS = 500
+bootstrap.Pace = partial(bootstrap.Pace, idle_seconds=0.3, housekeeping_seconds=0.3)
+bootstrap.KeepLog = partial(bootstrap.KeepLog, rows_a_file=6_000, grace=timedelta(seconds=1))
 from driftwatch.cli.app import main
 main()
 """

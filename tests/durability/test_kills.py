@@ -27,9 +27,11 @@ SETTINGS = {
     "window": "1d",
     "lateness": "8d",
     "label_wait": "9d",
-    "webhook_url": "",
+    "log_day_files": "3",
 }
 SHORT = (
+    "compaction.written",
+    "log.retired",
     "spool.committed",
     "stages.saved",
     "stages.committed",

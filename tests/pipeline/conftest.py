@@ -74,6 +74,7 @@ class World:
         moved: float = 1.0,
         labelled: bool = True,
         model_version: str | None = None,
+        name: str = "",
     ) -> None:
         """Send a day of predictions and, two hours after each, its label."""
         begin = START + timedelta(days=number)
@@ -83,7 +84,7 @@ class World:
         self.predict(
             [
                 PredictionEvent(
-                    prediction_id=f"{number}-{row}",
+                    prediction_id=f"{name}{number}-{row}",
                     event_time=times[row],
                     features={"distance": float(distance[row]), "carrier": str(carrier[row])},
                     prediction=float(distance[row] / 8),
@@ -97,7 +98,7 @@ class World:
             self.label(
                 [
                     LabelEvent(
-                        prediction_id=f"{number}-{row}",
+                        prediction_id=f"{name}{number}-{row}",
                         label=float(truth[row]),
                         event_time=times[row] + timedelta(hours=2),
                     )
