@@ -21,6 +21,7 @@ from driftwatch.pipeline.judge import Judge, JudgeSettings
 from driftwatch.pipeline.keep_log import KeepLog, LogKeeper
 from driftwatch.pipeline.operations import ModelLimits, Operations
 from driftwatch.pipeline.privacy import Privacy, PrivacyRules
+from driftwatch.pipeline.readers import Readers
 from driftwatch.pipeline.record import Recorder
 from driftwatch.pipeline.retrain import Asking
 from driftwatch.pipeline.run import Pace, Pipeline, Runner
@@ -216,7 +217,8 @@ def assemble(
         telemetry=telemetry,
         pace=pace,
     )
-    log_keeper = LogKeeper(state, log, clock, telemetry, keep_log(settings))
+    readers = Readers(clock)
+    log_keeper = LogKeeper(state, log, clock, telemetry, keep_log(settings), readers)
     runner = Runner(pipeline, Deliverer(state, told, clock, telemetry), log_keeper.step, pace)
     limits = IngestLimits(
         features=settings.max_features, extra_features=settings.max_extra_features, ahead=settings.ahead
@@ -230,6 +232,7 @@ def assemble(
             log=log,
             pipeline=pipeline,
             runner=runner,
+            readers=readers,
             baselines=baselines,
             clock=clock,
             telemetry=telemetry,

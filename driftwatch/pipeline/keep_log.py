@@ -15,6 +15,7 @@ import msgspec
 from driftwatch.core.windows import from_microseconds
 from driftwatch.crash_points import reached
 from driftwatch.pipeline.judge import stream_time
+from driftwatch.pipeline.readers import Readers
 from driftwatch.pipeline.telemetry import Telemetry
 from driftwatch.ports import Clock, Log, LogDay, LogFile, State, StateReader
 
@@ -39,7 +40,7 @@ class KeepLog:
     rows_a_file
         The most rows of a file that is made so. A file of half as many is not small.
     grace
-        How long a file that no longer counts can still be read.
+        How long a file that no longer counts can still be read; longer by those of this process who read already.
     """
 
     age: timedelta = timedelta(days=400)
@@ -52,12 +53,15 @@ class KeepLog:
 class LogKeeper:
     """Keeps the log as it should be, a bounded step at a time. Used by one thread."""
 
-    def __init__(self, state: State, log: Log, clock: Clock, telemetry: Telemetry, keep: KeepLog) -> None:
+    def __init__(
+        self, state: State, log: Log, clock: Clock, telemetry: Telemetry, keep: KeepLog, readers: Readers
+    ) -> None:
         self._state = state
         self._log = log
         self._clock = clock
         self._telemetry = telemetry
         self._keep = keep
+        self._readers = readers
         self._settled = False
 
     def step(self) -> bool:
@@ -87,8 +91,11 @@ class LogKeeper:
         self._settled = True
 
     def _remove_retired(self) -> bool:
+        before = self._clock.now() - self._keep.grace
+        if (reading := self._readers.oldest()) is not None:
+            before = min(before, reading)
         with self._state.read() as reader:
-            files = reader.retired_log_files(self._clock.now() - self._keep.grace)[:_AT_ONCE]
+            files = reader.retired_log_files(before)[:_AT_ONCE]
         if not files:
             return False
         self._log.remove(files)

@@ -27,6 +27,7 @@ from driftwatch.pipeline.baselines import Baselines
 from driftwatch.pipeline.export import EventPart, labelled_events
 from driftwatch.pipeline.judge import stream_time
 from driftwatch.pipeline.privacy import Privacy
+from driftwatch.pipeline.readers import Readers
 from driftwatch.pipeline.run import Pipeline, Runner
 from driftwatch.pipeline.telemetry import Telemetry
 from driftwatch.ports import Clock, Log, OutboxState, Spool, SpoolRoom, State, StateReader, StoredBaseline
@@ -120,6 +121,7 @@ class Operations:
         log: Log,
         pipeline: Pipeline,
         runner: Runner,
+        readers: Readers,
         baselines: Baselines,
         clock: Clock,
         telemetry: Telemetry,
@@ -130,6 +132,7 @@ class Operations:
         self._state = state
         self._log = log
         self._pipeline = pipeline
+        self._readers = readers
         self._runner = runner
         self._baselines = baselines
         self._clock = clock
@@ -288,9 +291,15 @@ class Operations:
         with self._state.read() as reader:
             _known(reader, model)
         self._pipeline.flush()
-        with self._state.read() as reader:
-            predictions, labels = reader.log_files(model, "predictions"), reader.log_files(model, "labels")
-        return labelled_events(self._log, predictions, labels, start=start, end=end, only_labelled=labelled)
+        return self._events(model, start, end, labelled=labelled)
+
+    def _events(
+        self, model: str, start: datetime | None, end: datetime | None, *, labelled: bool
+    ) -> Iterator[EventPart]:
+        with self._readers.reading():
+            with self._state.read() as reader:
+                predictions, labels = reader.log_files(model, "predictions"), reader.log_files(model, "labels")
+            yield from labelled_events(self._log, predictions, labels, start=start, end=end, only_labelled=labelled)
 
     def readiness(self) -> tuple[bool, str]:
         """Whether the service does its work at the moment, and what keeps it from it."""

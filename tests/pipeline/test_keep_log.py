@@ -30,7 +30,8 @@ def sent(world):
 
 
 def keeper(world, keep: KeepLog = FEW) -> LogKeeper:
-    return LogKeeper(world.state, world.log, world.clock, world.service.telemetry, keep)
+    readers = world.service.operations._readers
+    return LogKeeper(world.state, world.log, world.clock, world.service.telemetry, keep, readers)
 
 
 def run(keeper: LogKeeper) -> None:
@@ -88,6 +89,19 @@ def test_readers_with_the_old_list_read_on_until_the_grace_is_over(sent) -> None
     run(one)
     with sent.state.read() as reader:
         assert reader.retired_log_files() == []
+    assert set(sent.log._files) == {file.path for file in files(sent)}
+
+
+def test_an_export_that_takes_longer_than_the_grace_reads_to_its_end(sent) -> None:
+    export = sent.service.operations.export("flights")
+    read = [next(export)]
+    one = keeper(sent)
+    run(one)
+    sent.clock.advance(60 * MINUTE)
+    run(one)
+    read += export
+    assert sum(len(part.predictions) for part in read) == 50
+    run(one)
     assert set(sent.log._files) == {file.path for file in files(sent)}
 
 
