@@ -217,7 +217,7 @@ def assemble(
         telemetry=telemetry,
         pace=pace,
     )
-    readers = Readers(clock)
+    readers = Readers(state, log, clock)
     log_keeper = LogKeeper(state, log, clock, telemetry, keep_log(settings), readers)
     runner = Runner(pipeline, Deliverer(state, told, clock, telemetry), log_keeper.step, pace)
     limits = IngestLimits(
@@ -229,7 +229,6 @@ def assemble(
         operations=Operations(
             spool=spool,
             state=state,
-            log=log,
             pipeline=pipeline,
             runner=runner,
             readers=readers,

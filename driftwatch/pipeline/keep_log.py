@@ -93,7 +93,8 @@ class LogKeeper:
     def _remove_retired(self) -> bool:
         before = self._clock.now() - self._keep.grace
         if (reading := self._readers.oldest()) is not None:
-            before = min(before, reading)
+            # What was retired at the same instant may be in its list.
+            before = min(before, reading - timedelta(microseconds=1))
         with self._state.read() as reader:
             files = reader.retired_log_files(before)[:_AT_ONCE]
         if not files:

@@ -24,13 +24,13 @@ from driftwatch.core.segments import ALL_ROWS
 from driftwatch.core.windows import from_microseconds
 from driftwatch.errors import InputError, StateConflict, UnknownModel, UnknownRetrain, UnknownVersion
 from driftwatch.pipeline.baselines import Baselines
-from driftwatch.pipeline.export import EventPart, labelled_events
+from driftwatch.pipeline.export import EventPart
 from driftwatch.pipeline.judge import stream_time
 from driftwatch.pipeline.privacy import Privacy
 from driftwatch.pipeline.readers import Readers
 from driftwatch.pipeline.run import Pipeline, Runner
 from driftwatch.pipeline.telemetry import Telemetry
-from driftwatch.ports import Clock, Log, OutboxState, Spool, SpoolRoom, State, StateReader, StoredBaseline
+from driftwatch.ports import Clock, OutboxState, Spool, SpoolRoom, State, StateReader, StoredBaseline
 
 _LOGGER = logging.getLogger(__name__)
 _RECENT = 200
@@ -118,7 +118,6 @@ class Operations:
         *,
         spool: Spool,
         state: State,
-        log: Log,
         pipeline: Pipeline,
         runner: Runner,
         readers: Readers,
@@ -130,7 +129,6 @@ class Operations:
     ) -> None:
         self._spool = spool
         self._state = state
-        self._log = log
         self._pipeline = pipeline
         self._readers = readers
         self._runner = runner
@@ -291,15 +289,7 @@ class Operations:
         with self._state.read() as reader:
             _known(reader, model)
         self._pipeline.flush()
-        return self._events(model, start, end, labelled=labelled)
-
-    def _events(
-        self, model: str, start: datetime | None, end: datetime | None, *, labelled: bool
-    ) -> Iterator[EventPart]:
-        with self._readers.reading():
-            with self._state.read() as reader:
-                predictions, labels = reader.log_files(model, "predictions"), reader.log_files(model, "labels")
-            yield from labelled_events(self._log, predictions, labels, start=start, end=end, only_labelled=labelled)
+        return self._readers.events(model, start, end, labelled=labelled)
 
     def readiness(self) -> tuple[bool, str]:
         """Whether the service does its work at the moment, and what keeps it from it."""
