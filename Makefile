@@ -33,6 +33,10 @@ kills: KILLS ?= 60
 kills: $(READY) ## kill the service at every step and at random moments under load, and compare what it keeps (KILLS=60)
 	@KILLS=$(KILLS) $(ONE_THREAD) $(BIN)/python -m pytest --capture=no tests/durability/test_kills.py
 
+.PHONY: fuzz
+fuzz: $(READY) ## a hundred thousand inputs for every decoder, and more questions to every route (FUZZ_INPUTS, FUZZ_SEED)
+	@FUZZ_INPUTS=$${FUZZ_INPUTS:-100000} $(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist worksteal tests/fuzz $(ARGS)
+
 .PHONY: check
 check: lint types imports dockerfile audit ## style, types, import rules, Dockerfile, known vulnerabilities
 

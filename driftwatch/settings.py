@@ -7,6 +7,7 @@ file given with ``--config``, the default below.
 from __future__ import annotations
 
 import tomllib
+from contextvars import ContextVar
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -40,6 +41,9 @@ from driftwatch.errors import DriftwatchError, FileError, SettingError
 from driftwatch.web.tokens import MOST_TOKENS, Scope, Token, is_hash
 
 PREFIX = "DRIFTWATCH_"
+
+_CONFIG: ContextVar[Path | None] = ContextVar("_CONFIG", default=None)
+"""The TOML file of the settings that are being read."""
 
 
 def _duration(value: Any) -> Any:
@@ -252,7 +256,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Options, then the environment, then the TOML file."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, _CONFIG.get())
 
 
 def load_settings(config: Path | None = None, **options: Any) -> Settings:
@@ -267,9 +271,9 @@ def load_settings(config: Path | None = None, **options: Any) -> Settings:
     """
     if config is not None and not config.is_file():
         raise FileError("there is no such file.", field=str(config), remedy="Check --config.")
-    configured = type("Settings", (Settings,), {"model_config": {**Settings.model_config, "toml_file": config}})
+    before = _CONFIG.set(config)
     try:
-        settings = configured(**{name: value for name, value in options.items() if value is not None})
+        settings = Settings(**{name: value for name, value in options.items() if value is not None})
         budget = judge_policy(settings).budget
         budget.run_length(None if isinstance(settings.window, int) else settings.window.total_seconds())
     except ValidationError as error:
@@ -279,12 +283,14 @@ def load_settings(config: Path | None = None, **options: Any) -> Settings:
         raise SettingError("is no JSON, which the environment has lists and tables in.", field=name) from None
     except ValueError as error:
         raise FileError(f"is no TOML: {error}", field=str(config)) from None
+    finally:
+        _CONFIG.reset(before)
     if settings.tokens_file is not None:
         settings = settings.model_copy(update={"tokens": (*settings.tokens, *_tokens_of(settings.tokens_file))})
     if (settings.tls_certificate is None) is not (settings.tls_key is None):
         missing = "tls_key" if settings.tls_key is None else "tls_certificate"
         raise SettingError("is missing.", field=missing, remedy="TLS needs a certificate and its key.")
-    return settings  # type: ignore[no-any-return]
+    return settings
 
 
 def _setting_error(error: ValidationError) -> SettingError:

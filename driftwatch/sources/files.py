@@ -50,6 +50,7 @@ def read_table(path: str | Path) -> pa.Table:
     extension = _checked_extension(path)
     with _failures_named(path, extension):
         table = _whole(path, extension)
+        _check(table)
     _check_any(path, table.num_rows)
     return table
 
@@ -106,6 +107,7 @@ class FileBatches:
         n_rows = 0
         with _failures_named(self._path, extension):
             for batch, share in self._read(extension):
+                _check(batch)
                 for start in range(0, batch.num_rows, self._rows):
                     yield pa.Table.from_batches([batch.slice(start, self._rows)])
                 n_rows += batch.num_rows
@@ -143,6 +145,18 @@ def _failures_named(path: Path, extension: str) -> Iterator[None]:
 def _check_any(path: Path, n_rows: int) -> None:
     if n_rows == 0:
         raise FileError("the file has no rows.", field=str(path), remedy="Give a file with at least one row.")
+
+
+def _check(rows: pa.Table | pa.RecordBatch) -> None:
+    """Look at what a file says before it is believed: lengths, offsets, codes and texts.
+
+    Raises
+    ------
+    ArrowInvalid, UnicodeDecodeError
+    """
+    rows.validate(full=True)
+    # Only when they are asked for are the names of columns found to be no Unicode.
+    _ = rows.schema.names
 
 
 def _checked_extension(path: Path) -> str:
