@@ -105,10 +105,24 @@ def read_baseline(text: str | bytes) -> Baseline:
         raise BaselineError(
             "the baseline was altered: its checksum does not fit.", field="checksum", remedy=f"Copy it again. {_REFIT}"
         )
+    if not _is_unicode(text, content):
+        raise BaselineError("the baseline holds a text that is no Unicode (half of a surrogate pair).", remedy=_REFIT)
     try:
         return _read_content(content)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise BaselineError(f"the baseline holds what cannot be: {error}.", remedy=_REFIT) from error
+
+
+def _is_unicode(text: str | bytes, content: Mapping[str, Any]) -> bool:
+    r"""Whether every text of it can be written: JSON may name half a surrogate pair, as ``"\\ud800"``."""
+    plain = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    if plain.isascii() and b"\\ud" not in plain and b"\\uD" not in plain:
+        return True
+    try:
+        json.dumps(content, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _checksum(content: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from driftwatch.web.problems import problem
 
 HEAD_SECONDS = 30.0
-"""How long a client may take to send a head."""
+"""How long a client may take to send a head; it is given up before twice that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +43,17 @@ class _BoundedHttp(HttpToolsProtocol):
         self._head_bytes = 0
         self._refused = False
         self._patience: asyncio.TimerHandle | None = None
+        self._head_due: float | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._wait_for_head()
+        self._head_due = self.loop.time() + HEAD_SECONDS
+        self._look_later()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._have_head()
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -67,7 +71,7 @@ class _BoundedHttp(HttpToolsProtocol):
         super().on_message_begin()
         self._in_head = self._began_in_this_read = True
         self._unparsed_bytes = self._head_bytes = 0
-        self._wait_for_head()
+        self._head_due = self.loop.time() + HEAD_SECONDS
 
     def on_url(self, url: bytes) -> None:
         self._head_bytes += len(url)
@@ -83,7 +87,7 @@ class _BoundedHttp(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._in_head = False
-        self._have_head()
+        self._head_due = None
         if self._head_bytes > self.limits.total_bytes:
             self._refuse()
         if not self._refused:
@@ -120,20 +124,14 @@ class _BoundedHttp(HttpToolsProtocol):
         cycle: RequestResponseCycle | None = self.cycle
         return cycle is not None and not cycle.response_complete
 
-    def _wait_for_head(self) -> None:
-        self._have_head()
-        self._patience = self.loop.call_later(HEAD_SECONDS, self._give_up)
+    def _look_later(self) -> None:
+        # One timer a connection, not one a request: a request costs a look at the clock.
+        self._patience = self.loop.call_later(HEAD_SECONDS, self._look_for_head)
 
-    def _have_head(self) -> None:
-        if self._patience is not None:
-            self._patience.cancel()
-            self._patience = None
-
-    def _give_up(self) -> None:
-        self._patience = None
-        if self._answering():
-            # A request that was sent ahead: its end is not read before the one in front is answered.
-            self._wait_for_head()
+    def _look_for_head(self) -> None:
+        # A request that was sent ahead is not read to its end before the one in front is answered.
+        if self._head_due is None or self._head_due > self.loop.time() or self._answering():
+            self._look_later()
         elif not self.transport.is_closing():
             self.transport.close()
 

@@ -236,3 +236,23 @@ def test_content_that_cannot_be_is_refused_though_its_checksum_fits(spoil):
     with pytest.raises(BaselineError, match="cannot be") as caught:
         Baseline.from_json(sealed(content))
     assert caught.value.remedy
+
+
+@pytest.mark.parametrize("name", ["\ud800", "x\udfff"])
+def test_half_a_surrogate_pair_is_refused_whatever_it_names(name: str) -> None:
+    content = json.loads(TEXT)["baseline"] | {"model_version": name}
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    checksum = f"sha256:{hashlib.sha256(canonical.encode()).hexdigest()}"
+    document = json.loads(TEXT) | {"checksum": checksum, "baseline": content}
+    for ensure_ascii in (True, False):
+        with pytest.raises(BaselineError, match="no Unicode"):
+            Baseline.from_json(json.dumps(document, ensure_ascii=ensure_ascii))
+
+
+def test_a_whole_surrogate_pair_is_a_character() -> None:
+    content = json.loads(TEXT)["baseline"] | {"model_version": "\N{GRINNING FACE}"}
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    checksum = f"sha256:{hashlib.sha256(canonical.encode()).hexdigest()}"
+    document = json.dumps(json.loads(TEXT) | {"checksum": checksum, "baseline": content})
+    assert "\\ud83d" in document
+    assert Baseline.from_json(document).model_version == "\N{GRINNING FACE}"

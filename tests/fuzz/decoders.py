@@ -11,6 +11,7 @@ import atexit
 import gzip
 import io
 import json
+import logging
 import random
 import struct
 import tempfile
@@ -25,8 +26,10 @@ from urllib.parse import quote_from_bytes
 
 import numpy as np
 import pyarrow as pa
+import uvicorn
 from hypothesis import strategies as st
 from pyarrow import csv, feather, parquet
+from uvicorn.server import ServerState
 
 from driftwatch.bootstrap import Service, assemble
 from driftwatch.core.baseline import Baseline
@@ -39,6 +42,7 @@ from driftwatch.settings import Settings, load_settings
 from driftwatch.sources.files import read_batches, read_table
 from driftwatch.testing import ManualClock, MemoryLog, MemorySpool, MemoryState
 from driftwatch.web.app import build_app
+from driftwatch.web.bounded_http import HeadLimits, bounded_http
 from driftwatch.web.inflation import INFLATERS, Damaged, TooLarge
 from driftwatch.web.tokens import hash_of
 from driftwatch.wire import FORMATS
@@ -283,6 +287,68 @@ def ask_of_host(value: bytes) -> None:
     open_loop().ask("POST", "/v1/models/m/labels", body=b"[]", origin=value, content_type=value, content_encoding=value)
 
 
+class Connection(asyncio.Transport):
+    """The service's end of a connection whose other end is a test."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent = b""
+        self.closed = False
+
+    def write(self, data: bytes) -> None:  # type: ignore[override]
+        self.sent += data
+
+    def close(self) -> None:
+        self.closed = True
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def pause_reading(self) -> None:
+        """Nothing comes by itself."""
+
+    def resume_reading(self) -> None:
+        """As above."""
+
+
+@cache
+def protocol_config() -> uvicorn.Config:
+    config = uvicorn.Config(
+        build_app(service(), load_settings()),
+        http=bounded_http(HeadLimits(2_000, 20)), lifespan="off", ws="none", log_config=None, access_log=False,
+    )  # fmt: skip
+    config.load()
+    logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
+    return config
+
+
+def speak_http(data: bytes) -> None:
+    """Send bytes to the server in two pieces and go away: heads stay in bounds, and what comes back is HTTP."""
+
+    async def connected() -> None:
+        state, transport = ServerState(), Connection()
+        protocol: Any = protocol_config().http_protocol_class(
+            config=protocol_config(), server_state=state, app_state={}, _loop=asyncio.get_running_loop()
+        )
+        protocol.connection_made(transport)
+        for piece in (data[: len(data) // 2], data[len(data) // 2 :]):
+            if not transport.closed:
+                protocol.data_received(piece)
+            await asyncio.sleep(0)
+        assert len(protocol.headers or ()) <= 20
+        protocol.connection_lost(None)
+        await asyncio.gather(*state.tasks)
+        assert not transport.sent or transport.sent.startswith(b"HTTP/1.1 ")
+        assert not transport.sent.startswith(b"HTTP/1.1 5"), transport.sent[:500]
+
+    protocol_loop().run_until_complete(connected())
+
+
+@cache
+def protocol_loop() -> asyncio.AbstractEventLoop:
+    return asyncio.new_event_loop()
+
+
 def register(body: bytes) -> None:
     open_loop().ask("PUT", "/v1/models/m/baseline", body=body)
 
@@ -368,6 +434,10 @@ name = "a"
 scopes = ["read"]
 hash = "sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"
 """
+REQUEST = (
+    b"POST /v1/models/m/labels?a=b HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+    b"authorization: Bearer a\r\ncontent-length: 2\r\n\r\n[]"
+)
 QUERY = b"from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00%2B01:00&limit=5&segment=DE&model_version=1&labelled=true"
 TOML_VALUES = (
     st.integers(-(2**66), 2**66).map(str) | st.booleans().map(lambda one: str(one).lower()) | st.floats().map(str)
@@ -414,6 +484,7 @@ def table() -> Mapping[str, Decoder]:
         "query of performance": Decoder(ask_export, (), (QUERY,), QUERIES),
         "address": Decoder(ask_path, (), (b"v1/models/m/baseline", b"static/style.css", b"?model=m"), texts),
         "authorization": Decoder(ask_with_authorization, (), (b"Bearer token", b"Basic YTp0b2tlbg=="), texts),
+        "HTTP": Decoder(speak_http, (), (REQUEST, REQUEST * 2, REQUEST.replace(b"localhost", b"x" * 900))),
         "headers": Decoder(ask_of_host, (), (b"http://localhost", b"gzip", b"application/json; charset=utf-8"), texts),
         "baseline by HTTP": Decoder(register, (), (document,), JSON_VALUES.map(dumped), reshaped_baseline),
         "retrain report": Decoder(
