@@ -16,8 +16,7 @@ from driftwatch.core import compare as core
 from driftwatch.core.baseline import Baseline, ColumnBaseline
 from driftwatch.core.cells import NumericCells, counts_by_slot
 from driftwatch.core.evidence import FalseAlarmBudget
-from driftwatch.core.foreign_columns import raw_column
-from driftwatch.core.frames import as_times, columns_of, converted, missing_column, no_event_time
+from driftwatch.core.frames import columns_of, read_column
 from driftwatch.core.judge import JudgePolicy
 from driftwatch.core.multivariate.finding import JointFinding
 from driftwatch.core.multivariate.rows import RowSample
@@ -26,15 +25,13 @@ from driftwatch.core.multivariate.together import Choice, chosen_tests, for_colu
 from driftwatch.core.performance import PerformanceSums
 from driftwatch.core.profile import ColumnProfile, Profile
 from driftwatch.core.records import ColumnRole, Measurement
-from driftwatch.core.schema import Column, Schema
+from driftwatch.core.schema import Column
 from driftwatch.core.table import Numbers, Values, present
 from driftwatch.core.two_samples import KeptNumbers, measured_exactly
 from driftwatch.errors import EventError, FileError, InputError, ReferenceDataError
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas
-    from numpy.typing import NDArray
 
 DEFAULT_BUDGET = "1 per 1000 windows"
 
@@ -203,10 +200,11 @@ def compare(
         judging = replace(judging, budget=FalseAlarmBudget.parse(false_alarms))
     if not tests:
         return _shown(core.compared(baseline, _live(baseline, live, kept), judging))
-    sample = RowSample(baseline.schema.features, MOST_ROWS)
+    timestamp = baseline.schema.timestamp
+    sample = RowSample(baseline.schema.features, MOST_ROWS, timestamp=timestamp)
     by_column = replace(judging, budget=for_columns(judging.budget))
     report = core.compared(baseline, _live(baseline, live, kept, sample), by_column)
-    rows = RowSample(baseline.schema.features, error=ReferenceDataError)
+    rows = RowSample(baseline.schema.features, timestamp=timestamp, error=ReferenceDataError)
     for part in _parts(reference_rows):
         rows.add(part)
     unread = {**rows.unread, **sample.unread}
@@ -263,9 +261,7 @@ def _sorted_when_asked(baseline: Baseline, reference: Any) -> _Kept:
 
     def kept(name: str) -> KeptNumbers | None:
         column = baseline.columns[name]
-        event_time = _event_time(baseline.schema, columns, ReferenceDataError) if column.column.is_age else None
-        raw = raw_column(columns[name], name, ReferenceDataError)
-        values = converted(raw, column.column, ReferenceDataError, event_time)
+        values = read_column(columns, column.column, baseline.schema.timestamp, ReferenceDataError)
         if isinstance(column.cells, NumericCells) and isinstance(values, Numbers):
             return KeptNumbers.of(column.cells, values)
         return None
@@ -289,19 +285,10 @@ def _counted(baseline: Baseline, live: Any, kept: _Kept) -> core.Live:
     schema = baseline.schema
     given = columns_of(live)
     n_rows = _common_length({column.name: given[column.name] for column in schema.columns if column.name in given})
-    known = [str(name) for name in given]
 
     def counted(column: Column) -> _LiveColumn:
         try:
-            if column.name not in given:
-                raise missing_column(column.name, known, EventError)
-            event_time = None
-            if column.is_age:
-                if schema.timestamp not in given:
-                    raise no_event_time(column.name, schema, EventError)
-                event_time = _event_time(schema, given, EventError)
-            raw = raw_column(given[column.name], column.name, EventError)
-            values = converted(raw, column, EventError, event_time)
+            values = read_column(given, column, schema.timestamp)
             return _counted_column(baseline.columns[column.name], values, n_rows, kept)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one column, the others are compared
             return _LiveColumn(ColumnProfile.empty(baseline.columns[column.name]), unread=core.words_of(error))
@@ -320,12 +307,6 @@ def _counted(baseline: Baseline, live: Any, kept: _Kept) -> core.Live:
         measured={(name, one.measured.statistic): one.measured for name, one in found.items() if one.measured},
         unread={name: one.unread for name, one in found.items() if one.unread},
     )
-
-
-def _event_time(schema: Schema, columns: Mapping[str, Any], error: type[InputError]) -> NDArray[np.float64]:
-    """The time of each row, which ages are measured up to."""
-    name = schema.timestamp or ""
-    return as_times(raw_column(columns[name], name, error), name, error)
 
 
 def _counted_column(fitted: ColumnBaseline, values: Values, n_rows: int, kept: _Kept) -> _LiveColumn:

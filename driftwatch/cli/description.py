@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from driftwatch.core.baseline import Baseline, ColumnBaseline
 from driftwatch.core.cells import NumericCells
+from driftwatch.core.change import age_text
 from driftwatch.core.records import ColumnRole
 
 _NAMES_SHOWN = 4
@@ -72,6 +73,9 @@ def _summary(column: ColumnBaseline) -> str:
         moments = column.moments
         if moments is None or moments.count == 0:
             return "no values"
+        if column.column.is_age:
+            low, high, mean, spread = map(age_text, (moments.minimum, moments.maximum, moments.mean, moments.std))
+            return f"age {low} … {high}, mean {mean}, sd {spread}"
         return f"{moments.minimum:g} … {moments.maximum:g}, mean {moments.mean:g}, sd {moments.std:g}"
     names = column.cells.names
     shown = sorted(zip(column.counts.tolist(), names, strict=False), reverse=True)[:_NAMES_SHOWN]

@@ -145,4 +145,7 @@ def _named_as_in(schema: Schema, table: pa.Table) -> pa.Table:
             name = f"feature_{name}"
         if name in table.column_names:
             found[column.name] = table.column(name)
+    # Ages are measured up to the time of their row.
+    if schema.timestamp is not None and schema.timestamp not in found:
+        found[schema.timestamp] = table.column("event_time")
     return pa.table(found)

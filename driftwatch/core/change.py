@@ -125,13 +125,16 @@ def _numbers_text(direction: Direction, baseline: ColumnBaseline, profile: Colum
         return ""
     if direction in (Direction.UP, Direction.DOWN):
         if (after.mean > before.mean) == (direction is Direction.UP):
+            if baseline.column.is_age:
+                return f"mean age {age_text(before.mean)} -> {age_text(after.mean)}"
             return f"mean {_number(before.mean)} -> {_number(after.mean)}"
         return f"values tend to be {'higher' if direction is Direction.UP else 'lower'}"
     if direction is Direction.RESHAPED:
         return "another shape, at the same level"
     spread, spread_after = math.sqrt(before.variance), math.sqrt(after.variance)
     if (spread_after > spread) == (direction is Direction.WIDER):
-        return f"{direction.value}: standard deviation {_number(spread)} -> {_number(spread_after)}"
+        shown = age_text if baseline.column.is_age else _number
+        return f"{direction.value}: standard deviation {shown(spread)} -> {shown(spread_after)}"
     return f"{direction.value} around the middle"
 
 
@@ -162,6 +165,19 @@ def _first_group(baseline: ColumnBaseline) -> int:
 
 def _number(value: float) -> str:
     return f"{value:.4g}"
+
+
+def age_text(seconds: float) -> str:
+    """An age in the largest unit that it has two of.
+
+    Examples
+    --------
+    >>> age_text(90.0), age_text(36 * 3_600), age_text(-3 * 86_400), age_text(40 * 365.25 * 86_400)
+    ('90 s', '36 h', '-3 d', '40 years')
+    """
+    units = ((31_557_600.0, "years"), (86_400.0, "d"), (3_600.0, "h"), (60.0, "min"), (1.0, "s"))
+    length, unit = next((one for one in units if abs(seconds) >= 2.0 * one[0]), units[-1])
+    return f"{seconds / length:.3g} {unit}"
 
 
 def _percent(share: float) -> str:

@@ -159,7 +159,7 @@ def to_table(
         if raw is None:
             columns[column.name] = data[column.name]
         elif column.is_age and event_time is None:
-            raise no_event_time(column.name, schema, error)
+            raise no_event_time(column.name, schema.timestamp, error)
         else:
             columns[column.name] = converted(raw.columns[column.name], column, error, event_time)
     return Table(columns, len(data) if raw is None else raw.n_rows)
@@ -186,12 +186,49 @@ def converted(
     return as_names(raw, column.name, error)
 
 
-def no_event_time(name: str, schema: Schema, error: type[InputError]) -> InputError:
+def read_column(
+    given: Mapping[str, Any], column: Column, timestamp: str | None, error: type[InputError] = EventError
+) -> Values:
+    """One column of a frame in the kind that the schema gives it; an age up to the time of its row.
+
+    Parameters
+    ----------
+    given
+        The frame's columns: `columns_of`.
+    column, timestamp
+        Of the schema.
+    error
+        Which error to raise.
+
+    Raises
+    ------
+    InputError
+        Of the type ``error``: if the column is not there or cannot be read as its kind, or an age has no times to be
+        measured up to.
+    """
+    if column.name not in given:
+        raise missing_column(column.name, [str(name) for name in given], error)
+    raw = raw_column(given[column.name], column.name, error)
+    if not column.is_age or isinstance(raw.values, Ages):
+        return raw.values if isinstance(raw.values, Ages) else converted(raw, column, error)
+    if timestamp is None or timestamp not in given:
+        raise no_event_time(column.name, timestamp, error)
+    event_time = as_times(raw_column(given[timestamp], timestamp, error), timestamp, error)
+    if len(event_time) != len(raw):
+        raise error(
+            f"it has {len(raw):,} values where {timestamp!r} has {len(event_time):,}.",
+            field=column.name,
+            remedy="Give columns of equal length.",
+        )
+    return converted(raw, column, error, event_time)
+
+
+def no_event_time(name: str, timestamp: str | None, error: type[InputError]) -> InputError:
     """The error for a time whose age cannot be told, since the time of its row is not there."""
     return error(
-        f"its age cannot be told without the time of each row, {schema.timestamp!r}.",
+        f"its age cannot be told without the time of each row, {timestamp!r}.",
         field=name,
-        remedy=f"Give the column {schema.timestamp!r} too.",
+        remedy=f"Give the column {timestamp!r} too.",
     )
 
 

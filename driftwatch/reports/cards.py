@@ -83,7 +83,7 @@ def _card(report: Report, found: ColumnFindings, anchor: str, *, unfolded: bool)
     role = kind = ""
     if report.baseline is not None and report.profile is not None:
         column, live = report.baseline.columns[found.name], report.profile.columns[found.name]
-        role, kind = column.column.role.value, column.column.kind.value
+        role, kind = column.column.role.value, column.column.kind_text
         shares = of_names(column, live.counts) or of_few_values(column, live.counts)
         drawn = None if shares else density(column, live.counts)
         if drawn is not None:

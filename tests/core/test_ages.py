@@ -123,6 +123,26 @@ def test_ages_that_grow_are_drift():
     )
 
 
+def test_a_change_of_ages_is_said_in_days():
+    report = driftwatch.compare(BASELINE, frame(days_ago=20.0, seed=2))
+    (text,) = {one.change.text for one in report.findings if one.column == "last_login"}
+    before, after = text.removeprefix("mean age ").split(" -> ")
+    assert [float(one.removesuffix(" d")) for one in (before, after)] == pytest.approx([10, 20], rel=0.1)
+
+
+def test_columns_are_looked_at_together_with_their_ages():
+    live = frame(days_ago=40.0, start="2026-01-01", seed=2)
+    found = driftwatch.compare(frame(), live, timestamp="when", together=["domain_classifier"]).joint
+    assert not any("last_login" in one.note for one in found)
+    assert found[0].score > 0.6
+
+
+def test_the_time_column_has_a_time_for_every_row():
+    report = driftwatch.compare(BASELINE, {"x": [0.0] * 2, "last_login": [EARLIER] * 2, "when": [MOMENT]})
+    (finding,) = [one for one in report.findings if one.status.value == "error"]
+    assert finding.note.startswith("last_login: it has 2 values where 'when' has 1.")
+
+
 def test_with_the_rows_of_the_reference_the_statistic_is_that_of_all_ages():
     live = frame(days_ago=11.0, seed=3, n=500)
     for reference in (frame(), Baseline.fit(frame(), timestamp="when", keep_reference=True)):

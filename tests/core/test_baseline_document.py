@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+import subprocess
+import sys
 from contextlib import suppress
 
 import numpy as np
@@ -14,6 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftwatch.core.baseline import Baseline
+from driftwatch.core.frames import to_table
+from driftwatch.core.profile import Profile
 from driftwatch.errors import BaselineError
 
 RNG = np.random.default_rng(5)
@@ -256,3 +260,18 @@ def test_a_whole_surrogate_pair_is_a_character() -> None:
     document = json.dumps(json.loads(TEXT) | {"checksum": checksum, "baseline": content})
     assert "\\ud83d" in document
     assert Baseline.from_json(document).model_version == "\N{GRINNING FACE}"
+
+
+def test_a_process_that_never_saw_the_reference_counts_alike(tmp_path):
+    (tmp_path / "baseline.json").write_text(TEXT, encoding="utf-8")
+    live = {"x": [0.1, None, 1e9], "c": ["red", "new", None], "b": [True, False, None], "s": [0.5, 0.1, 0.9]}
+    live |= {"y": ["0", "1", "0"], "p": ["1", "1", "0"]}
+    code = (
+        "import sys, json; from driftwatch.core.baseline import Baseline; from driftwatch.core.profile import Profile; "
+        "from driftwatch.core.frames import to_table; baseline = Baseline.from_json(open(sys.argv[1], 'rb').read()); "
+        "live = to_table(json.loads(sys.argv[2]), baseline.schema); "
+        "sys.stdout.write(Profile.of(baseline, live).to_bytes().hex())"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "baseline.json"), json.dumps(live)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert bytes.fromhex(done.stdout) == Profile.of(BASELINE, to_table(live, BASELINE.schema)).to_bytes()

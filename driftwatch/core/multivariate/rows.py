@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from driftwatch.core.foreign_columns import raw_column
-from driftwatch.core.frames import columns_of, converted, missing_column
+from driftwatch.core.frames import columns_of, read_column
 from driftwatch.core.multivariate.samples import MOST_ROWS, SEED
 from driftwatch.core.schema import Column
 from driftwatch.core.table import Table, Values, concatenated
@@ -34,6 +33,8 @@ class RowSample:
         How many at most.
     seed
         Of the numbers drawn.
+    timestamp
+        The column of event times, which ages are measured up to.
     error
         Which error to raise.
 
@@ -52,11 +53,14 @@ class RowSample:
         columns: Sequence[Column],
         rows: int = ROWS_KEPT,
         seed: int = SEED,
+        *,
+        timestamp: str | None = None,
         error: type[InputError] = EventError,
     ) -> None:
         self._columns = {column.name: column for column in columns}
         self._rows = rows
         self._rng = np.random.default_rng(seed)
+        self._timestamp = timestamp
         self._error = error
         self._drawn: NDArray[np.float64] = np.zeros(0)
         self._kept: dict[str, Values] = {}
@@ -99,9 +103,7 @@ class RowSample:
         self.seen += n_rows
 
     def _read(self, given: Mapping[str, Any], column: Column, n_rows: int) -> Values:
-        if column.name not in given:
-            raise missing_column(column.name, [str(name) for name in given], self._error)
-        values = converted(raw_column(given[column.name], column.name, self._error), column, self._error)
+        values = read_column(given, column, self._timestamp, self._error)
         if len(values) != n_rows:
             problem = f"it has {len(values):,} values where other columns have {n_rows:,}."
             raise self._error(problem, field=column.name, remedy="Give columns of equal length.")
