@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from driftwatch.core.baseline import Baseline, ColumnBaseline, PerformanceSource, ReferencePerformance
 from driftwatch.core.cell_choice import named_cells, numeric_cells, psi_starts_of
 from driftwatch.core.cells import NumericCells
+from driftwatch.core.column_reading import as_times
 from driftwatch.core.counting import with_rows
-from driftwatch.core.frames import as_times, converted, missing_column, to_table
+from driftwatch.core.frames import converted, missing_column, to_table
 from driftwatch.core.importance import importance_shares
 from driftwatch.core.moments import Moments
 from driftwatch.core.natural import DURATIONS_SECONDS, NaturalVariation

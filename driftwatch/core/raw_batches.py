@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from driftwatch.core.frames import RawTable, as_times, column_names, missing_column, table_from
+from driftwatch.core.column_reading import as_times
+from driftwatch.core.frames import RawTable, column_names, missing_column, table_from
 from driftwatch.core.raw_column import RawColumn, RawKind
 from driftwatch.core.table import Numbers
 from driftwatch.errors import ReferenceDataError

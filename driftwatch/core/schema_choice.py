@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from driftwatch.core.cell_choice import LARGEST_NAMES
-from driftwatch.core.frames import CONVERT, missing_column
+from driftwatch.core.column_reading import CONVERT
+from driftwatch.core.frames import missing_column
 from driftwatch.core.raw_column import RawKind
 from driftwatch.core.records import ColumnKind, ColumnRole, Task
 from driftwatch.core.schema import Column, Schema, SetAside

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftwatch.core.cell_choice import LARGEST_NAMES, NameCounts, ValueCounts, name_counts, value_counts
-from driftwatch.core.frames import RawTable, as_names, as_numbers, as_times
+from driftwatch.core.column_reading import as_names, as_numbers, as_times
+from driftwatch.core.frames import RawTable
 from driftwatch.core.moments import scale_of
 from driftwatch.core.natural_windows import WindowRows
 from driftwatch.core.raw_column import RawColumn, RawKind

@@ -11,7 +11,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from driftwatch.core.frames import parsed_time
+from driftwatch.core.column_reading import parsed_time
 from driftwatch.core.records import ColumnKind
 from driftwatch.core.schema import Column
 from driftwatch.core.table import Ages, Names, Numbers, Values, name_of

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftwatch.core.baseline import Baseline
+from driftwatch.core.column_reading import as_names, as_times
 from driftwatch.core.events import LabelBatch, PredictionBatch
-from driftwatch.core.frames import as_names, as_times
 from driftwatch.core.raw_column import RawColumn, RawKind
 from driftwatch.core.records import ColumnKind, Task
 from driftwatch.core.table import Ages, Names, Numbers, Table, Values

@@ -16,7 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftwatch.core.frames import as_names, as_numbers, as_times, column_names, table_from, to_table
+from driftwatch.core.column_reading import as_names, as_numbers, as_times
+from driftwatch.core.frames import column_names, table_from, to_table
 from driftwatch.core.raw_column import RawKind
 from driftwatch.core.records import ColumnKind, ColumnRole, Task
 from driftwatch.core.schema import Column, Schema
