@@ -44,6 +44,9 @@ def fit(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
     ] = None,
     hash_columns: HashedColumns = None,
     hash_key_file: HashKeyFile = None,
+    segment: Annotated[
+        list[str] | None, typer.Option(help="Column whose values are segments with a reference of their own.")
+    ] = None,
     evaluation: Annotated[
         Path | None, typer.Option(help="Rows the model was not trained on: they give the reference performance.")
     ] = None,
@@ -75,6 +78,7 @@ def fit(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
             categorical=categorical or (),
             ignore=ignore or (),
             importance=read_importance(importance or ()),
+            segments=segment or (),
             fitted_at=datetime.now(UTC),
         )
     write_whole(output, baseline.to_json())

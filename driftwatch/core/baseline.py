@@ -202,6 +202,7 @@ class Baseline:
         categorical: Iterable[str] = (),
         ignore: Iterable[str] = (),
         importance: Mapping[str, float] | None = None,
+        segments: Iterable[str] = (),
         fitted_at: datetime | None = None,
         keep_reference: bool = False,
     ) -> Baseline:
@@ -234,6 +235,11 @@ class Baseline:
         importance
             The model's feature importance by column, not negative, in any unit: evidence counts half alike, half by it
             (see `driftwatch.core.importance`). Columns that are not named have 0.
+        segments
+            Columns whose values are segments, such as ``country=DE``, with counts, quality and natural variation of
+            their own: live segments are compared with these. Of each column the 100 most frequent values with at least
+            100 rows; of numbers none, unless they are ``categorical``. The evaluation has the column too, or the
+            model's quality on its segments is not known.
         fitted_at
             Noted in the document.
         keep_reference
@@ -260,6 +266,7 @@ class Baseline:
             categorical=categorical,
             ignore=ignore,
             importance=importance,
+            segments=segments,
             fitted_at=fitted_at,
         )
         return fitted_baseline(reference, evaluation, options, keep_reference=keep_reference)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -18,9 +20,11 @@ from driftwatch.core.baseline import (
     ReferencePerformance,
 )
 from driftwatch.core.cells import Cells, NamedCells, NumericCells
+from driftwatch.core.counting import with_psi_bins
 from driftwatch.core.moments import Moments
 from driftwatch.core.natural import LossVariation, NaturalVariation
 from driftwatch.core.performance import PerformanceSums
+from driftwatch.core.profile import ColumnProfile, Profile
 from driftwatch.core.records import ColumnKind, ColumnRole, Task
 from driftwatch.core.schema import Column, Schema, SetAside
 from driftwatch.errors import BaselineError
@@ -45,23 +49,11 @@ def written_baseline(baseline: Baseline) -> str:
         "schema": _written_schema(baseline.schema),
         "columns": [_written_column(column) for column in baseline.columns.values()],
         "performance": _written_performance(baseline.performance),
-        "natural": {
-            "distances": {
-                str(duration): {name: dict(sorted(found.items())) for name, found in sorted(columns.items())}
-                for duration, columns in baseline.natural.distances.items()
-            },
-            "windows": {str(duration): n for duration, n in baseline.natural.windows.items()},
-            "loss": {
-                str(duration): {
-                    "deviation": loss.deviation,
-                    "of_reference": loss.of_reference,
-                    "windows": loss.windows,
-                }
-                for duration, loss in baseline.natural.loss.items()
-            },
-        },
+        "natural": _written_natural(baseline.natural),
         "notices": list(baseline.notices),
     }
+    if baseline.segments:
+        content["segments"] = {name: _written_segment(part) for name, part in baseline.segments.items()}
     if baseline.importance:
         content["importance"] = dict(baseline.importance)
     document = {
@@ -164,6 +156,56 @@ def _written_performance(performance: ReferencePerformance | None) -> dict[str, 
     return {"source": performance.source.value, "sums": performance.sums.to_document()}
 
 
+def _written_natural(natural: NaturalVariation) -> dict[str, Any]:
+    return {
+        "distances": {
+            str(duration): {name: dict(sorted(found.items())) for name, found in sorted(columns.items())}
+            for duration, columns in natural.distances.items()
+        },
+        "windows": {str(duration): n for duration, n in natural.windows.items()},
+        "loss": {
+            str(duration): {
+                "deviation": loss.deviation,
+                "of_reference": loss.of_reference,
+                "windows": loss.windows,
+            }
+            for duration, loss in natural.loss.items()
+        },
+    }
+
+
+def _written_segment(part: Baseline) -> dict[str, Any]:
+    """A segment's rows as a profile over the cells of all rows."""
+    columns = {name: ColumnProfile(column.counts, column.moments) for name, column in part.columns.items()}
+    profile = Profile(part.n_rows, columns, part.layout)
+    return {
+        "profile": b64encode(profile.to_bytes()).decode(),
+        "performance": _written_performance(part.performance),
+        "natural": _written_natural(part.natural),
+    }
+
+
+def _with_segments(whole: Baseline, written: Mapping[str, Any]) -> Baseline:
+    return replace(whole, segments={_text(name): _read_segment(whole, part) for name, part in written.items()})
+
+
+def _read_segment(whole: Baseline, written: Mapping[str, Any]) -> Baseline:
+    profile = Profile.from_bytes(whole, b64decode(_text(written["profile"]), validate=True))
+    _require(profile.n_rows <= whole.n_rows, "a segment has more rows than the reference")
+    columns = {
+        name: with_psi_bins(replace(column, counts=found.counts, moments=found.moments))
+        for (name, column), found in zip(whole.columns.items(), profile.columns.values(), strict=True)
+    }
+    return replace(
+        whole,
+        n_rows=profile.n_rows,
+        columns=columns,
+        performance=_read_performance(written["performance"], whole.schema),
+        natural=_read_natural(written["natural"]),
+        notices=(),
+    )
+
+
 def _read_content(content: dict[str, Any]) -> Baseline:
     columns = [_read_column(written) for written in _items(content["columns"])]
     by_name = {column.column.name: column for column in columns}
@@ -172,7 +214,7 @@ def _read_content(content: dict[str, Any]) -> Baseline:
     n_rows = _count(content["n_rows"])
     _require(all(column.n <= n_rows for column in columns), "a column has more rows than the reference")
     fitted_at = content["fitted_at"]
-    return Baseline(
+    whole = Baseline(
         model=_text(content["model"]),
         model_version=_text(content["model_version"]),
         schema=schema,
@@ -184,6 +226,7 @@ def _read_content(content: dict[str, Any]) -> Baseline:
         fitted_at=None if fitted_at is None else datetime.fromisoformat(fitted_at),
         notices=tuple(_text(notice) for notice in _items(content["notices"])),
     )
+    return _with_segments(whole, content.get("segments", {}))
 
 
 def _read_schema(written: dict[str, Any], columns: tuple[Column, ...]) -> Schema:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from driftwatch.core.baseline import ColumnBaseline
+from driftwatch.core.cell_choice import psi_starts_of
+from driftwatch.core.cells import NumericCells
 from driftwatch.core.profile import ColumnProfile
 from driftwatch.core.records import ColumnRole
 from driftwatch.core.table import Table, Values, present
@@ -28,6 +30,13 @@ def with_rows(columns: Mapping[str, ColumnBaseline], table: Table) -> dict[str, 
         name: _with_values(column, counted_values(column, table[name])) if name in table else column
         for name, column in columns.items()
     }
+
+
+def with_psi_bins(column: ColumnBaseline) -> ColumnBaseline:
+    """Cells joined to PSI bins as the counts suggest; a name is a bin of its own."""
+    if not isinstance(column.cells, NumericCells):
+        return column
+    return replace(column, psi_starts=psi_starts_of(column.cells, column.counts[: column.cells.n_cells]))
 
 
 def _with_values(column: ColumnBaseline, values: Values) -> ColumnBaseline:

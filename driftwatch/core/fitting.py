@@ -14,21 +14,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftwatch.core.baseline import Baseline, ColumnBaseline, PerformanceSource, ReferencePerformance
-from driftwatch.core.cell_choice import named_cells, numeric_cells, psi_starts_of
+from driftwatch.core.cell_choice import named_cells, numeric_cells
 from driftwatch.core.cells import NumericCells
 from driftwatch.core.column_reading import as_times
-from driftwatch.core.counting import with_rows
+from driftwatch.core.counting import with_psi_bins, with_rows
 from driftwatch.core.frames import converted, missing_column, to_table
 from driftwatch.core.importance import importance_shares
 from driftwatch.core.moments import Moments
 from driftwatch.core.natural import DURATIONS_SECONDS, NaturalVariation
 from driftwatch.core.natural_fit import WindowCounts, bytes_of
 from driftwatch.core.natural_loss import LossWindows, loss_variation
-from driftwatch.core.natural_windows import Windows
+from driftwatch.core.natural_windows import WindowRows, Windows
 from driftwatch.core.raw_batches import RawBatches
 from driftwatch.core.records import ColumnKind, ColumnRole, Task
 from driftwatch.core.schema import Column, Schema
 from driftwatch.core.schema_choice import FitOptions, check_options, chosen_classes, chosen_schema, chosen_task
+from driftwatch.core.segment_choice import ReferenceSegment, chosen_segments, segment_notices
 from driftwatch.core.survey import NAMED, SampleSize, Survey, surveyed
 from driftwatch.core.table import Numbers, Table
 from driftwatch.core.two_samples import KeptNumbers
@@ -124,13 +125,8 @@ class _Fit:
         classes = chosen_classes(task, [one.columns[name] for one in surveys for name in targets])
         self._schema = chosen_schema(options, self._survey, task, classes)
         self._importance = importance_shares(options.importance, self._schema, rows.existing)
-        self._importance = importance_shares(options.importance, self._schema, rows.existing)
         self._empty = {column.name: _empty_column(column, self._survey, classes) for column in self._schema.columns}
-        self._plans = [plan for one in DURATIONS_SECONDS if (plan := self._survey.windows.windows(one)) is not None]
-        self._quality = LossWindows(self._schema, self._survey.windows)
-        self._held_out_quality = None
-        if held_out_survey is not None:
-            self._held_out_quality = LossWindows(self._schema, held_out_survey.windows)
+        self._held_out_windows = None if held_out_survey is None else held_out_survey.windows
 
     def _surveyed(self, options: FitOptions, sample_rows: SampleSize) -> tuple[Survey, Survey | None]:
         survey = surveyed(self._rows, options, sample_rows)
@@ -139,72 +135,103 @@ class _Fit:
 
     def baseline(self) -> Baseline:
         """Count, and put everything together."""
-        columns, distances = self._counted()
-        if self._held_out is not None and self._held_out_quality is not None:
-            for table, times in self._tables(self._held_out, [self._schema.label, self._schema.prediction]):
-                self._held_out_quality.add(table, times)
-        performance = self._performance()
-        sources = [one for one in (self._held_out_quality, self._quality) if one is not None]
+        whole = self._part(self._survey.n_rows, self._survey.windows, self._held_out_windows)
+        chosen = chosen_segments(self._options.segments, self._schema, self._survey)
+        segments = {one.name: self._part_of(one) for one in chosen}
+        notices = _notices(self._options, self._schema, whole.performance, whole.natural)
+        return replace(whole, segments=segments, notices=(*notices, *segment_notices(whole, segments)))
+
+    def _part_of(self, segment: ReferenceSegment) -> Baseline:
+        """The baseline of one segment: the rows go by again."""
+        rows, held_out = WindowRows(), WindowRows()
+        n_rows = 0
+        for table, times in self._tables(self._rows, (), segment):
+            n_rows += len(table)
+            if times is not None:
+                rows.add(times)
+        if self._held_out is not None:
+            for _, times in self._tables(self._held_out, (), segment):
+                if times is not None:
+                    held_out.add(times)
+        return self._part(n_rows, rows, held_out, segment)
+
+    def _part(
+        self, n_rows: int, windows: WindowRows, held_out: WindowRows | None, segment: ReferenceSegment | None = None
+    ) -> Baseline:
+        """The baseline of all rows, or of a segment's."""
+        plans = [plan for one in DURATIONS_SECONDS if (plan := windows.windows(one)) is not None]
+        sources = [LossWindows(self._schema, windows)]
+        columns, distances = self._counted(plans, sources[0], segment)
+        source = PerformanceSource.REFERENCE
+        if self._held_out is not None and held_out is not None:
+            source = PerformanceSource.HELD_OUT
+            sources.insert(0, LossWindows(self._schema, held_out))
+            for table, times in self._tables(self._held_out, [self._schema.label, self._schema.prediction], segment):
+                sources[0].add(table, times)
         natural = NaturalVariation()
         if self._schema.timestamp is not None:
             natural = NaturalVariation(
                 distances={duration: found for duration, found in distances.items() if found},
-                windows={plan.duration: len(plan) for plan in self._plans if distances.get(plan.duration)},
+                windows={plan.duration: len(plan) for plan in plans if distances.get(plan.duration)},
                 loss=loss_variation(sources),
             )
+        sums = sources[0].sums
         return Baseline(
             model=self._options.model,
             model_version=self._options.model_version,
             schema=self._schema,
-            n_rows=self._survey.n_rows,
+            n_rows=n_rows,
             columns=columns,
-            performance=performance,
+            performance=ReferencePerformance(sums=sums, source=source) if sums.n else None,
             natural=natural,
             importance=self._importance,
             fitted_at=self._options.fitted_at,
-            notices=_notices(self._options, self._schema, performance, natural),
         )
 
-    def _counted(self) -> tuple[dict[str, ColumnBaseline], dict[int, dict[str, dict[str, float]]]]:
+    def _counted(
+        self, plans: Sequence[Windows], quality: LossWindows, segment: ReferenceSegment | None
+    ) -> tuple[dict[str, ColumnBaseline], dict[int, dict[str, dict[str, float]]]]:
         """All rows over the cells; and the distances of windows, for as many columns at a time as memory is for."""
         columns: dict[str, ColumnBaseline] = dict(self._empty)
-        distances: dict[int, dict[str, dict[str, float]]] = {plan.duration: {} for plan in self._plans}
-        for number, group in enumerate(_groups(self._empty, self._plans, self._window_bytes)):
-            counts = WindowCounts({name: self._empty[name].cells for name in group}, self._plans)
-            for table, times in self._tables(self._rows, None if number == 0 else group):
+        distances: dict[int, dict[str, dict[str, float]]] = {plan.duration: {} for plan in plans}
+        most_bytes = self._window_bytes if segment is None else WINDOW_BYTES
+        for number, group in enumerate(_groups(self._empty, plans, most_bytes)):
+            counts = WindowCounts({name: self._empty[name].cells for name in group}, plans)
+            for table, times in self._tables(self._rows, None if number == 0 else group, segment):
                 if number == 0:
                     columns = with_rows(columns, table)
-                    self._quality.add(table, times)
+                    quality.add(table, times)
                 if times is not None:
                     counts.add(times, table)
             if number == 0:
-                columns = {name: _with_psi_bins(column) for name, column in columns.items()}
+                columns = {name: with_psi_bins(column) for name, column in columns.items()}
             for duration, found in counts.distances(columns).items():
                 distances[duration] |= found
         return columns, distances
 
     def _tables(
-        self, rows: RawBatches, wanted: Collection[str | None] | None
+        self, rows: RawBatches, wanted: Collection[str | None] | None, segment: ReferenceSegment | None = None
     ) -> Iterator[tuple[Table, NDArray[np.float64] | None]]:
-        """Batches in the schema's kinds, with the time of each row; ``wanted`` are columns, None is all."""
+        """Batches in the schema's kinds, with the time of each row, or the rows of one segment of them.
+
+        ``wanted`` are columns, None is all. Rows without the segment's column are in no segment.
+        """
         timestamp = self._schema.timestamp
         for raw in rows:
             times = None
             if timestamp is not None and timestamp in raw.columns:
                 times = as_times(raw.columns[timestamp], timestamp, ReferenceDataError)
+            own = () if segment is None or segment.column not in raw.columns else (segment.column,)
             columns = {
                 column.name: converted(raw.columns[column.name], column, ReferenceDataError, times)
                 for column in self._schema.columns
-                if wanted is None or column.name in wanted
+                if wanted is None or column.name in wanted or column.name in own
             }
-            yield Table(columns, raw.n_rows), times
-
-    def _performance(self) -> ReferencePerformance | None:
-        if self._held_out_quality is not None:
-            found, source = self._held_out_quality.sums, PerformanceSource.HELD_OUT
-        else:
-            found, source = self._quality.sums, PerformanceSource.REFERENCE
-        return ReferencePerformance(sums=found, source=source) if found.n else None
+            table = Table(columns, raw.n_rows)
+            if segment is not None:
+                chosen = segment.rows(table)
+                table, times = table.take(chosen), None if times is None else times[chosen]
+            yield table, times
 
 
 def _is_named(survey: Survey, name: str) -> bool:
@@ -237,13 +264,6 @@ def _empty_column(column: Column, survey: Survey, classes: tuple[str, ...]) -> C
         moments=Moments(centre, scale),
         psi_starts=np.arange(numeric.n_cells, dtype=np.intp),
     )
-
-
-def _with_psi_bins(column: ColumnBaseline) -> ColumnBaseline:
-    """Cells joined to PSI bins as the counts of all rows suggest; a name is a bin of its own."""
-    if not isinstance(column.cells, NumericCells):
-        return column
-    return replace(column, psi_starts=psi_starts_of(column.cells, column.counts[: column.cells.n_cells]))
 
 
 def _groups(
@@ -283,7 +303,7 @@ def _columns_of_evaluation(options: FitOptions) -> Callable[[Sequence[str]], Seq
         for name in targets:
             if name not in existing:
                 raise missing_column(name, existing, ReferenceDataError, of="the evaluation")
-        return [name for name in existing if name in {*targets, options.timestamp}]
+        return [name for name in existing if name in {*targets, options.timestamp, *options.segments}]
 
     return wanted
 

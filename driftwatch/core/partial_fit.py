@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from driftwatch.core.baseline import Baseline, PerformanceSource, ReferencePerformance
 from driftwatch.core.cells import NumericCells
@@ -13,6 +14,7 @@ from driftwatch.core.counting import with_rows
 from driftwatch.core.frames import to_table
 from driftwatch.core.performance import PerformanceSums
 from driftwatch.core.records import ColumnRole
+from driftwatch.core.segments import SegmentPlan
 from driftwatch.core.table import Numbers, Table
 from driftwatch.core.two_samples import KeptNumbers
 from driftwatch.errors import ReferenceDataError
@@ -33,9 +35,36 @@ def extended_baseline(baseline: Baseline, more: Any, evaluation: Any = None) -> 
         n_rows=baseline.n_rows + len(table),
         columns=with_rows(baseline.columns, table),
         performance=_performance(baseline, table, evaluated),
+        segments=_extended_segments(baseline, table, evaluated),
         notices=baseline.notices if NOTICE in baseline.notices else (*baseline.notices, NOTICE),
         kept={name: _kept(baseline, name, kept, table) for name, kept in baseline.kept.items()},
     )
+
+
+def _extended_segments(baseline: Baseline, table: Table, evaluated: Table | None) -> dict[str, Baseline]:
+    """The segments that there are, with their share of the rows; no new ones are made."""
+    extended = dict(baseline.segments)
+    for name, rows in _segment_rows(baseline, table).items():
+        part = extended[name]
+        own = None
+        if evaluated is not None:
+            own = evaluated.take(_segment_rows(baseline, evaluated).get(name, np.zeros(0, dtype=np.intp)))
+        more = table.take(rows)
+        extended[name] = replace(
+            part,
+            n_rows=part.n_rows + len(more),
+            columns=with_rows(part.columns, more),
+            performance=_performance(part, more, own),
+        )
+    return extended
+
+
+def _segment_rows(baseline: Baseline, table: Table) -> dict[str, NDArray[np.intp]]:
+    columns = tuple(
+        column for column in baseline.columns if any(name.startswith(f"{column}=") for name in baseline.segments)
+    )
+    divided = SegmentPlan(columns=columns).divide(table)
+    return {name: rows for _, name, rows in divided.groups() if name in baseline.segments}
 
 
 def _performance(baseline: Baseline, table: Table, evaluated: Table | None) -> ReferencePerformance | None:

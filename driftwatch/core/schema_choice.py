@@ -51,6 +51,7 @@ class FitOptions:
     categorical: frozenset[str] = frozenset()
     ignore: frozenset[str] = frozenset()
     importance: Mapping[str, float] = field(default_factory=dict)
+    segments: tuple[str, ...] = ()
     fitted_at: datetime | None = None
 
     @classmethod
@@ -61,6 +62,7 @@ class FitOptions:
         categorical: Iterable[str] = (),
         ignore: Iterable[str] = (),
         importance: Mapping[str, float] | None = None,
+        segments: Iterable[str] = (),
         **others: Any,
     ) -> FitOptions:
         """From what `Baseline.fit` is given."""
@@ -70,6 +72,7 @@ class FitOptions:
             categorical=frozenset(categorical),
             ignore=frozenset(ignore),
             importance=dict(importance or {}),
+            segments=tuple(dict.fromkeys(segments)),
             **others,
         )
 
@@ -103,7 +106,7 @@ def check_options(options: FitOptions, existing: Sequence[str]) -> None:
             f"the reference has {len(existing):,} columns; at most {LARGEST_COLUMNS:,} can be watched.",
             remedy="Leave out those that the model does not use.",
         )
-    for name in [*options.named, *sorted(options.categorical | options.ignore)]:
+    for name in [*options.named, *sorted(options.categorical | options.ignore), *options.segments]:
         if name not in existing:
             raise missing_column(name, existing, ReferenceDataError, of="the reference")
     for name in options.named:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftwatch.core.events import PredictionBatch
-from driftwatch.core.table import MISSING_CODE, Names, Numbers, Values, name_of
+from driftwatch.core.table import MISSING_CODE, Names, Numbers, Table, Values, name_of
 
 ANY = "any"
 """The declared value that stands for every value."""
@@ -73,15 +73,22 @@ class SegmentPlan:
         """Which segments the rows of a batch belong to."""
         if not self.declared:
             return Membership(len(batch), ())
-        found = []
-        for column in self.columns:
-            if column in batch.columns:
-                codes, values = _coded(batch.columns[column])
-                found.append((codes, tuple(_name(f"{column}={value}") for value in values)))
-        if self.values:
-            own = Names.of([one or None for one in batch.segments])
-            found.append((own.codes, tuple(self._declared_name(value) for value in own.names)))
-        return Membership(len(batch), tuple(_without_unnamed(codes, names) for codes, names in found))
+        by_column = self.divide(batch.columns)
+        if not self.values:
+            return by_column
+        own = Names.of([one or None for one in batch.segments])
+        division = _without_unnamed(own.codes, tuple(self._declared_name(value) for value in own.names))
+        return Membership(len(batch), (*by_column.divisions, division))
+
+    def divide(self, table: Table) -> Membership:
+        """Which segments the rows of a table belong to by its columns."""
+        found = [
+            (codes, tuple(segment_name(column, value) for value in values))
+            for column in self.columns
+            if column in table
+            for codes, values in (_coded(table[column]),)
+        ]
+        return Membership(len(table), tuple(_without_unnamed(*one) for one in found))
 
     def _declared_name(self, value: str) -> str | None:
         """None for what nobody declared, and for what would pass for a column's segment."""
@@ -162,6 +169,17 @@ def divided(texts: Names) -> Iterator[tuple[str, int, NDArray[np.intp]]]:
             yield name, division + 1, np.flatnonzero(chosen[texts.codes])
 
 
+def segment_name(column: str, value: str) -> str | None:
+    """The name of the segment of rows in which a column has a value; None where that can be no name.
+
+    Examples
+    --------
+    >>> segment_name("country", "DE")
+    'country=DE'
+    """
+    return _name(f"{column}={value}")
+
+
 def _coded(values: Values) -> tuple[NDArray[np.int32], tuple[str, ...]]:
     if isinstance(values, Names):
         return values.codes, values.names
@@ -190,4 +208,4 @@ def _without_unnamed(
     return lookup[codes], tuple(name for name in names if name is not None)
 
 
-__all__ = ["ALL_ROWS", "ANY", "LONGEST_NAME", "Membership", "SegmentPlan", "divided"]
+__all__ = ["ALL_ROWS", "ANY", "LONGEST_NAME", "Membership", "SegmentPlan", "divided", "segment_name"]

@@ -18,7 +18,7 @@ START = datetime(2026, 1, 5, tzinfo=UTC)
 MODEL = "flights"
 
 
-def fitted(model_version: str = "1", *, noise: float = 5.0) -> Baseline:
+def fitted(model_version: str = "1", *, noise: float = 5.0, segments: Sequence[str] = ()) -> Baseline:
     rng = np.random.default_rng(7)
     distance = rng.gamma(4.0, 200.0, 4_000)
     predicted = distance / 8
@@ -37,6 +37,7 @@ def fitted(model_version: str = "1", *, noise: float = 5.0) -> Baseline:
         task="regression",
         label="minutes",
         prediction="predicted",
+        segments=segments,
     )
 
 

@@ -179,6 +179,52 @@ def test_a_segment_that_the_baseline_does_not_tell_apart_is_measured_and_alerts_
     assert window.performance["mae"] > 8
 
 
+@pytest.fixture
+def told_apart(make_world, fit):
+    world = make_world(segments=("carrier",), max_segments=4, minimum_rows=10)
+    world.register(fit(segments=["carrier"]))
+    return world
+
+
+def test_a_segment_that_is_like_its_own_reference_alerts_nobody(told_apart) -> None:
+    for day in days(12, rows=600):
+        send(told_apart, day)
+    assert told_apart.service.operations.alerts() == []
+    window = told(told_apart, "carrier=AA")[0]
+    assert window.status is Status.OK
+    assert {one.n_live for one in window.findings if one.column == "distance"} == {window.rows}
+    references = {one.n_reference for one in window.findings if one.column == "distance"}
+    assert references < {one.n_reference for one in told(told_apart)[0].findings} | references
+    assert max(references) < 4_000 * 0.6
+
+
+def test_a_drift_of_one_segment_is_alerted_with_its_name(told_apart) -> None:
+    for number, day in enumerate(days(8, rows=600)):
+        moved = flights(START + number * DAY, 600, DAY / 600, seed=number, moved=1.4)
+        given = [
+            after if number > 3 and before.prediction.features["carrier"] == "UA" else before
+            for before, after in zip(day, moved, strict=True)
+        ]
+        send(told_apart, given)
+    alerts = told_apart.service.operations.alerts()
+    (alert,) = (one for one in alerts if one.segment and one.kind is AlertKind.FEATURE_DRIFT)
+    assert (alert.segment, alert.columns) == ("carrier=UA", ("distance",))
+    assert alert.reason.startswith("carrier=UA: ")
+    assert alert.started > START + 4 * DAY
+
+
+def test_a_segment_that_gets_worse_asks_for_a_retrain_and_says_so(told_apart) -> None:
+    for number, day in enumerate(days(10, rows=600)):
+        worse = flights(START + number * DAY, 600, DAY / 600, seed=number, error=9.0)
+        given = [
+            after if number > 2 and before.prediction.features["carrier"] == "UA" else before
+            for before, after in zip(day, worse, strict=True)
+        ]
+        send(told_apart, given)
+    (episode,) = told_apart.service.operations.retrains()
+    assert episode.reason.startswith("carrier=UA: ")
+
+
 def test_segments_beyond_the_bound_are_counted_and_stay_in_the_windows_of_all_rows(make_world) -> None:
     world = make_world(segments=("carrier",), max_segments=2)
     world.register()
