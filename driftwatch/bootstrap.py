@@ -84,6 +84,7 @@ def window_plan(settings: Settings) -> WindowPlan:
         lateness=settings.lateness,
         label_wait=settings.label_wait,
         keep=settings.keep,
+        label_horizon=settings.label_horizon,
     )
 
 

@@ -161,7 +161,7 @@ class Settings(BaseSettings):
     label_wait: Duration = Field(parse_duration("36h"), description="How long after its end a window waits for labels.")
     keep: Duration = Field(
         parse_duration("7d"),
-        description="How much longer a window is kept: late rows and labels are added, and it is judged again.",
+        description="How long after label_wait late rows are added to their window, which is judged again.",
     )
     again_after: Duration = Field(
         parse_duration("1min"), description="How long late rows and labels are gathered before that."

@@ -126,8 +126,8 @@ class WindowPlan:
     A slice is what is profiled; a window is the slices that are judged together; a window begins every ``slide``.
     Windows of time close, and their inputs are judged, when the stream is ``lateness`` past their end; windows of
     rows close with their last row, and no row is late for them. Either is complete, and its labels and quality are
-    judged, when the stream is ``label_wait`` past its end; rows and labels that come later still are added, and the
-    window is judged again, until the stream is another ``keep`` further.
+    judged, when the stream is ``label_wait`` past its end. What comes later still is added, and the window is judged
+    again: rows until the stream is another ``keep`` further, labels until it is ``label_horizon`` past the end.
 
     Attributes
     ----------
@@ -152,6 +152,7 @@ class WindowPlan:
     slice: Length | None = None
     slide: Length | None = None
     keep: timedelta = timedelta(days=7)
+    label_horizon: timedelta = timedelta(days=90)
 
     def __post_init__(self) -> None:
         lengths = {"window": self.window, "slice": self.slice, "slide": self.slide}
@@ -166,7 +167,7 @@ class WindowPlan:
                 )
             if _units(length) <= 0:
                 raise SettingError("must be longer than nothing.", field=field)
-        for field in ("lateness", "keep"):
+        for field in ("lateness", "keep", "label_horizon"):
             if getattr(self, field) < timedelta(0):
                 raise SettingError("cannot be negative.", field=field)
         if self.label_wait < self.lateness:
@@ -256,17 +257,24 @@ class WindowPlan:
         """Every window of time that begins before this is complete when the stream has come to ``watermark``."""
         return self._ended_before(watermark - _units(self.label_wait))
 
-    def kept_from(self, latest_event: int) -> int:
-        """Every window of time that begins before this is kept no longer once there was an event at this time."""
-        return self._ended_before(latest_event - _units(self.label_wait + self.keep))
+    def kept_from(self, latest_event: int, *, for_labels: bool = False) -> int:
+        """Every window of time that begins before this takes no more rows once there was an event at this time.
+
+        With ``for_labels``: no more labels.
+        """
+        return self._ended_before(latest_event - _units(self._kept(for_labels=for_labels)))
 
     def is_complete(self, ended: int, watermark: int) -> bool:
         """Whether the labels of a window that ended at this event time have had their time."""
         return ended + _units(self.label_wait) <= watermark
 
-    def is_kept(self, ended: int, latest_event: int) -> bool:
-        """Whether a window that ended at this event time is still kept once there was an event at ``latest_event``."""
-        return ended >= latest_event - _units(self.label_wait + self.keep)
+    def takes_labels(self, ended: int, latest_event: int) -> bool:
+        """Whether a window that ended at this event time takes labels once there was an event at ``latest_event``."""
+        return ended >= latest_event - _units(self._kept(for_labels=True))
+
+    def _kept(self, *, for_labels: bool) -> timedelta:
+        kept = self.label_wait + self.keep
+        return max(kept, self.label_horizon) if for_labels else kept
 
     def _ended_before(self, position: int) -> int:
         return self.window_start(position - self.window_length) + self.slide_length

@@ -57,10 +57,10 @@ def judged_again(reader: StateReader, plan: WindowPlan, stream: StoredStream, st
 
 
 def first_kept(reader: StateReader, plan: WindowPlan, stream: StoredStream, latest_event: int) -> int:
-    """Windows of rows that begin before this are kept no longer once there was an event at ``latest_event``."""
+    """Windows of rows that begin before this take no more labels once there was an event at ``latest_event``."""
     for start in range(0, stream.last, _AT_ONCE * plan.slice_length):
         for outline in reader.outlines(stream.key, start, start + _AT_ONCE * plan.slice_length):
-            if plan.is_kept(outline.reached, latest_event):
+            if plan.takes_labels(outline.reached, latest_event):
                 return plan.windows_over(outline.start)[0]
     return plan.windows_over(stream.last)[0]
 

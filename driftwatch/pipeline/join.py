@@ -62,7 +62,7 @@ def _add_joined(work: Work, model: str, joined: JoinedLabels) -> None:
     corrected = _is_present(joined.replaced)
     for key, rows in _by_slice(work, baseline, joined):
         sums = work.slice(key)
-        if sums.rows == 0 or not work.is_kept(key, sums):
+        if sums.rows == 0:
             if key.segment == ALL_ROWS:
                 work.tally.count("events_dropped_total", len(rows), model=model, reason="label_late")
             continue

@@ -33,7 +33,7 @@ from driftwatch.pipeline.baselines import Baselines
 from driftwatch.pipeline.due import DueWindow, first_judged, first_kept, judged_again
 from driftwatch.pipeline.memory import decoded, encoded
 from driftwatch.pipeline.retrain import Asking, JudgedJustNow, ask_for_retrain
-from driftwatch.pipeline.stages import STAGES, stale, with_judged_before, with_stale
+from driftwatch.pipeline.stages import STAGES, judged_before, stale, with_judged_before, with_stale
 from driftwatch.pipeline.telemetry import Tally
 from driftwatch.pipeline.work import SliceSums, slice_sums
 from driftwatch.ports import Clock, Stale, StateReader, StateTransaction, StoredStream, StreamKey
@@ -307,11 +307,13 @@ class Judge:
         plan = self._settings.plan
         latest = transaction.mark(marks.latest_event(model))
         for stream in streams.values():
-            before = plan.kept_from(latest)
             if plan.counted:
-                before = first_kept(transaction, plan, stream, latest)
-            for stage in STAGES:
-                transaction.forget_memories(stream.key, stage, before)
+                rows = judged_before(stream, WindowStage.CLOSED) or stream.first
+                labels = first_kept(transaction, plan, stream, latest)
+            else:
+                rows, labels = plan.kept_from(latest), plan.kept_from(latest, for_labels=True)
+            transaction.forget_memories(stream.key, WindowStage.CLOSED, rows)
+            transaction.forget_memories(stream.key, WindowStage.COMPLETE, labels)
 
     def _due_at(self, streams: Mapping[StreamKey, StoredStream], looked: _Looked) -> int | None:
         """When, by the clock, something may be due although nothing came in."""

@@ -37,7 +37,7 @@ def _add(work: Work, batch: PredictionBatch, part: Part) -> None:
         times = batch.event_time[rows]
         key = SliceKey(model=batch.model, model_version=batch.model_version, segment=part.key.segment, start=start)
         sums = work.slice(key)
-        if not work.plan.counted and not work.is_kept(key, sums):
+        if not work.takes_rows(key):
             dropped += len(rows)
             continue
         latest = int(times.max())

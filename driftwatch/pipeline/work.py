@@ -86,11 +86,11 @@ class Work:
             self._slices[key] = self._read(key)
         return self._slices[key]
 
-    def is_kept(self, key: SliceKey, sums: SliceSums) -> bool:
-        """Whether a window that holds the slice would still be judged again."""
-        latest = self.transaction.mark(marks.latest_event(key.model))
+    def takes_rows(self, key: SliceKey) -> bool:
+        """Whether a window that holds the slice is still kept. Windows of rows have all of theirs when they close."""
         if self.plan.counted:
-            return self.plan.is_kept(sums.reached, latest)
+            return True
+        latest = self.transaction.mark(marks.latest_event(key.model))
         return self.plan.windows_over(key.start)[-1] >= self.plan.kept_from(latest)
 
     def touch(self, key: SliceKey, *stages: WindowStage) -> bool:

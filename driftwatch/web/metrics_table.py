@@ -55,7 +55,7 @@ METRICS: tuple[Metric, ...] = (
         "events_dropped_total",
         _COUNTER,
         ("model", "reason"),
-        "Events that no window counts: predictions too late, labels too late, a segment beyond max_segments.",
+        "Events that no window counts: late, label_late, segment_limit (see windows.md).",
     ),
     Metric("events_rejected_total", _COUNTER, ("model", "kind", "reason"), "Events that were refused."),
     Metric(

@@ -177,6 +177,7 @@ def test_a_window_is_kept_until_its_labels_had_their_time_and_as_much_longer_as_
     last = end + (cut.label_wait + cut.keep) // timedelta(microseconds=1)
     assert cut.kept_from(last - 1) == end - cut.window_length
     assert cut.kept_from(last) == end
+    assert cut.kept_from(last, for_labels=True) < end - 80 * cut.window_length
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from driftwatch.core.records import AlertKind, AlertState, Status, WindowStage
+from driftwatch.core.windows import to_microseconds
 from driftwatch.pipeline.alerts import REVISED_AWAY
 from driftwatch.wire.native import LabelEvent, PredictionEvent
 from tests.pipeline.streams import counted, flights, send, told
@@ -173,19 +174,44 @@ def test_a_correction_after_its_windows_quality_was_judged_replaces_the_label(wo
     assert any(one.kind is AlertKind.QUALITY and one.status is Status.DRIFT for one in window.verdicts)
 
 
-def test_a_label_for_a_window_that_is_kept_no_longer_changes_nothing(make_world) -> None:
+def test_labels_are_taken_for_the_label_horizon_however_long_rows_are(make_world) -> None:
     world = make_world(keep="0s")
     world.register()
-    for number in range(6):
+    for number in range(30):
+        send(world, day(number, 40), labelled=number != 1)
+    world.label([one.label for one in day(1, 40)])
+    world.settle()
+    assert (window_of(world, 1).labels, window_of(world, 1).revised) == (40, 1)
+
+
+def test_a_label_after_its_horizon_changes_nothing(make_world) -> None:
+    world = make_world(keep="0s", label_horizon="3d")
+    world.register()
+    for number in range(9):
         send(world, day(number), labelled=number != 1)
     before = window_of(world, 1)
     world.label([one.label for one in day(1)])
     world.settle()
-    world.clock.advance(HOUR)
-    world.settle()
     assert window_of(world, 1) == before
-    assert counted(world, "events_dropped_total", reason="label_late") == 200
-    assert counted(world, "labels_total", outcome="joined") == 6 * 200
+    assert counted(world, "labels_total", outcome="joined") == 8 * 200
+
+
+def test_what_is_remembered_of_windows_that_are_kept_no_longer_is_forgotten(make_world) -> None:
+    world = make_world(keep="1d", label_horizon="5d")
+    world.register()
+    for number in range(15):
+        send(world, day(number, 40))
+    with world.state.read() as reader:
+        (stream,) = reader.streams("flights")
+        known = {
+            stage: [
+                number
+                for number in range(15)
+                if reader.memory_after(stream.key, stage, to_microseconds(START + number * DAY)) is not None
+            ]
+            for stage in (WindowStage.CLOSED, WindowStage.COMPLETE)
+        }
+    assert known == {WindowStage.CLOSED: [11, 12, 13], WindowStage.COMPLETE: [8, 9, 10, 11, 12]}
 
 
 def event(moment: datetime, name: str) -> PredictionEvent:
