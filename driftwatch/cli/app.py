@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from driftwatch import __version__
+from driftwatch.cli.backup import backup, restore
 from driftwatch.cli.baseline import fit, show
 from driftwatch.cli.check import check
 from driftwatch.cli.demo import demo
@@ -41,6 +42,8 @@ app.command()(check)
 app.command()(serve)
 app.command()(replay)
 app.command()(export)
+app.command()(backup)
+app.command()(restore)
 app.command()(demo)
 
 
