@@ -62,7 +62,7 @@ MOST_ROWS = 5_000
 """Rows of each side; of more, the first: samples are in random order."""
 
 MOST_MULTIPLIED = 40
-"""Features whose products are looked at: those that vary most in the reference."""
+"""Features whose products are looked at: the one of each column that varies most, then the others."""
 
 SMALLEST_FALL = 0.005
 """Of the AUC, that a column must cause to be named."""
@@ -165,7 +165,7 @@ def measure(samples: Samples, tolerance: float, rate: float) -> JointMeasurement
 def _parts(samples: Samples) -> Iterator[_Part]:
     """Parts, each with a model of the parts before it."""
     reference, live = samples.reference[:MOST_ROWS], samples.live[:MOST_ROWS]
-    multiplied = np.sort(np.argsort(-samples.scale.var(axis=0), kind="stable")[:MOST_MULTIPLIED])
+    multiplied = _multiplied(samples)
     features = expanded(np.vstack([reference, live]), multiplied)
     is_live = np.arange(len(features)) >= len(reference)
     part_of = np.concatenate([np.arange(len(reference)) % PARTS, np.arange(len(live)) % PARTS])
@@ -173,6 +173,16 @@ def _parts(samples: Samples) -> Iterator[_Part]:
         before = part_of < part
         classifier = Classifier.fitted(features[before], is_live[before])
         yield _Part(classifier, reference[part::PARTS], live[part::PARTS], multiplied)
+
+
+def _multiplied(samples: Samples) -> NDArray[np.intp]:
+    """Those that vary most in the reference, of every column one before any has two."""
+    variance = samples.scale.var(axis=0)
+    turn = np.zeros(len(variance), dtype=np.intp)
+    for column in range(len(samples.columns)):
+        owned = np.flatnonzero(samples.owners == column)
+        turn[owned[np.argsort(-variance[owned], kind="stable")]] = np.arange(len(owned))
+    return np.sort(np.lexsort((-variance, turn))[:MOST_MULTIPLIED])
 
 
 def _named_columns(samples: Samples, parts: list[_Part], placed: list[Placements], rate: float) -> tuple[str, ...]:

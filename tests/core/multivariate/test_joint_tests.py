@@ -112,3 +112,12 @@ def test_a_column_that_moves_by_itself_changes_no_pair(rows: Callable[..., Table
 def test_no_column_is_named_without_drift(name: str, samples: MakeSamples) -> None:
     named = [column for seed in range(30) for column in measured(name, samples(400, 0.6, 0.6, seed=seed)).columns]
     assert len(named) <= 3
+
+
+def test_a_name_that_comes_to_follow_a_column_is_found_by_the_classifier(rows: Callable[..., Table]) -> None:
+    live = rows(2_000, 0.5, 2)
+    third = np.argsort(np.argsort(live["x3"].values)) * 3 // 2_000
+    followed = {**live.columns, "c": Names(third.astype(np.int32), ("a", "b", "c"))}
+    found = measured("domain_classifier", Samples.of(rows(2_000, 0.5, 1), Table(followed, 2_000)))
+    assert found.p_value < 1e-6
+    assert set(found.columns) == {"x3", "c"}
