@@ -7,6 +7,7 @@ a new one. Looking up costs a binary search a run, which does not slow down as a
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from driftwatch.crash_points import reached
 from driftwatch.stores.disk import appearing_whole
 from driftwatch.stores.id_hash import Hashes
+from driftwatch.stores.sorted_files import let_go, mapped, parts
 
 _BYTES_A_HASH = 16
 
@@ -35,7 +37,7 @@ class Run:
         The latest time at which one of them was taken, in microseconds since 1970.
     last_number
         The last row of the spool's table of recent ids that is in it; 0 for a file.
-    path
+    path, mapped
         The file, where it is one.
     """
 
@@ -45,6 +47,7 @@ class Run:
     newest: int
     last_number: int = 0
     path: Path | None = None
+    mapped: mmap.mmap | None = None
 
     def __len__(self) -> int:
         return len(self.high)
@@ -64,10 +67,9 @@ class Run:
         OSError, ValueError
             If the file is absent or not of the size that ``ids`` says.
         """
-        if path.stat().st_size != ids * _BYTES_A_HASH:
-            raise ValueError(f"{path.name} has not the {ids} ids that it should have")
-        halves = np.memmap(path, dtype="<u8", mode="r", shape=(2, ids))
-        return cls(high=halves[0], low=halves[1], stretch=stretch, newest=newest, path=path)
+        file = mapped(path, ids * _BYTES_A_HASH)
+        halves = np.frombuffer(file, dtype="<u8").reshape(2, ids)
+        return cls(high=halves[0], low=halves[1], stretch=stretch, newest=newest, path=path, mapped=file)
 
     def contains(self, high: NDArray[np.uint64], low: NDArray[np.uint64]) -> NDArray[np.bool_]:
         """For each hash, whether it is in the run. Sorted questions are answered faster."""
@@ -84,6 +86,11 @@ class Run:
             asked = asked[position[asked] < len(self)]
             asked = asked[self.high[position[asked]] == high[asked]]
         return found
+
+    def let_go(self) -> None:
+        """Keep no page of the file in this process's memory."""
+        if self.mapped is not None:
+            let_go(self.mapped)
 
 
 def merged(runs: Sequence[Run]) -> Run:
@@ -108,12 +115,21 @@ def written(runs: Sequence[Run], path: Path) -> Run:
     OSError
         As the disk says; then there is no file.
     """
-    run = merged(runs)
+    n_ids = sum(len(run) for run in runs)
+    done = 0
     with appearing_whole(path) as temporary, temporary.open("wb") as file:
-        file.write(np.ascontiguousarray(run.high, dtype="<u8").data)
-        file.write(np.ascontiguousarray(run.low, dtype="<u8").data)
+        for part in parts([run.high for run in runs]):
+            high = np.concatenate([run.high[rows] for run, rows in zip(runs, part, strict=True)])
+            low = np.concatenate([run.low[rows] for run, rows in zip(runs, part, strict=True)])
+            order = np.argsort(high, kind="stable")
+            for start, half in ((done, high), (n_ids + done, low)):
+                file.seek(start * half.itemsize)
+                file.write(half[order].astype("<u8", copy=False).data)
+            done += len(order)
+            for run in runs:
+                run.let_go()
     reached("ids.file_written")
-    return Run.opened(path, stretch=run.stretch, newest=run.newest, ids=len(run))
+    return Run.opened(path, stretch=runs[0].stretch, newest=max(run.newest for run in runs), ids=n_ids)
 
 
 def fresh(hashes: Hashes, runs: Sequence[Run]) -> NDArray[np.bool_]:

@@ -3,16 +3,13 @@
 A run is rows sorted by the 128-bit hash of their prediction's id, each hash once. It has two parts: the first halves of
 the hashes by themselves, which are searched, and the rows, the second half of their hash first. Small runs are in
 memory, large ones are files, mapped. Runs never change: what is learnt later of an id is a row in a newer run, and
-merging keeps the newest row of each. Merging goes over the space of hashes part by part, so that it needs little memory
-whatever the length of the runs; pages of files are let go when they were read, so that the process does not grow with
-what lies on the disk.
+merging keeps the newest row of each.
 """
 
 from __future__ import annotations
 
 import mmap
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -24,6 +21,7 @@ from numpy.typing import NDArray
 from driftwatch.crash_points import reached
 from driftwatch.stores.disk import appearing_whole
 from driftwatch.stores.id_hash import Hashes
+from driftwatch.stores.sorted_files import let_go, mapped, parts
 
 NO_LABEL, NUMBER, NAME, GONE = range(4)
 """What the field ``state`` says: no label yet, a number, the number of a name; the row counts no longer."""
@@ -32,10 +30,8 @@ WAITING = -1
 """The width of rows of labels that wait for their prediction: they have no values."""
 
 _HIGH_BYTES = 8
-_PART_ROWS = 1 << 17
 _READ_AT_ONCE_BYTES = 1 << 25
 """How much of a file is in memory at most while rows are taken out of it."""
-_SPACE = 1 << 64
 
 Rows = NDArray[np.void]
 """Of a type that `row_type` makes."""
@@ -70,9 +66,9 @@ def chosen(rows: Rows, which: NDArray[np.intp] | NDArray[np.bool_]) -> Rows:
     return whole
 
 
-def chained(parts: Sequence[Rows]) -> Rows:
-    """Rows of one type, at least one part, one after another."""
-    whole: Rows = np.concatenate([part.view(_whole(part)) for part in parts]).view(parts[0].dtype)
+def chained(pieces: Sequence[Rows]) -> Rows:
+    """Rows of one type, at least one piece, one after another."""
+    whole: Rows = np.concatenate([piece.view(_whole(piece)) for piece in pieces]).view(pieces[0].dtype)
     return whole
 
 
@@ -153,16 +149,13 @@ class Run:
         """
         kind = row_type(width)
         start = capacity * _HIGH_BYTES
-        with path.open("rb") as file:
-            if path.stat().st_size != start + rows * kind.itemsize:
-                raise ValueError(f"{path.name} has not the {rows} rows that it should have")
-            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        file = mapped(path, start + rows * kind.itemsize)
         return cls(
-            high=np.frombuffer(mapped, dtype="<u8", count=rows),
-            rows=np.frombuffer(mapped, dtype=kind, count=rows, offset=start),
+            high=np.frombuffer(file, dtype="<u8", count=rows),
+            rows=np.frombuffer(file, dtype=kind, count=rows, offset=start),
             last_number=last_number,
             path=path,
-            mapped=mapped,
+            mapped=file,
             capacity=capacity,
         )
 
@@ -192,10 +185,8 @@ class Run:
 
     def let_go(self) -> None:
         """Keep no page of the file in this process's memory; the system may keep it in its own."""
-        if self.mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
-            # Advice that a system does not know is no loss.
-            with suppress(OSError):
-                self.mapped.madvise(mmap.MADV_DONTNEED)
+        if self.mapped is not None:
+            let_go(self.mapped)
 
     def _lows(self, positions: NDArray[np.intp]) -> NDArray[np.uint64]:
         if not self._is_long:
@@ -235,16 +226,10 @@ def written(runs: Sequence[Run], path: Path, width: int) -> Run:
     capacity = sum(len(run) for run in runs)
     kind = row_type(width)
     start = capacity * _HIGH_BYTES
-    n_parts = -(-capacity // _PART_ROWS)
-    edges = np.array([part * _SPACE // n_parts for part in range(1, n_parts)], dtype=np.uint64)
-    bounds = [[0, *np.searchsorted(run.high, edges).tolist(), len(run)] for run in runs]
     n_rows = 0
     with appearing_whole(path) as temporary, temporary.open("wb") as file:
-        for part in range(n_parts):
-            pieces = [
-                (run.high[bound[part] : bound[part + 1]], run.rows[bound[part] : bound[part + 1]])
-                for run, bound in zip(runs, bounds, strict=True)
-            ]
+        for part in parts([run.high for run in runs]):
+            pieces = [(run.high[rows], run.rows[rows]) for run, rows in zip(runs, part, strict=True)]
             united = _united(pieces)
             file.seek(n_rows * _HIGH_BYTES)
             file.write(united["high"].astype("<u8", copy=False).data)

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftwatch.errors import StoreError
-from driftwatch.stores import id_index
+from driftwatch.stores import id_index, sorted_files
 from driftwatch.stores.id_hash import Hashes
 from driftwatch.stores.id_index import IdIndex
 from driftwatch.stores.id_runs import Run, fresh, merged, written
@@ -149,6 +149,19 @@ def test_runs_answer_as_a_set_does(groups: list[list[int]], asked: list[int]) ->
     assert fresh(hashes(*asked), runs).tolist() == expected
     if runs:
         assert fresh(hashes(*asked), [merged(runs)]).tolist() == expected
+
+
+@pytest.mark.parametrize("part_rows", [1, 9, 1 << 17])
+def test_a_file_holds_the_ids_of_all_runs_in_order_whatever_is_merged_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part_rows: int
+) -> None:
+    monkeypatch.setattr(sorted_files, "PART_ROWS", part_rows)
+    ids = np.random.default_rng(2).integers(0, 2**64, (90, 2), dtype=np.uint64)
+    runs = [Run.of(ids[start : start + 30], stretch=1, newest=start, last_number=1) for start in (0, 30, 60)]
+    file = written([written(runs[:2], tmp_path / "a.ids"), runs[2]], tmp_path / "b.ids")
+    assert sorted(zip(file.high.tolist(), file.low.tolist(), strict=True)) == sorted(map(tuple, ids.tolist()))
+    assert file.high.tolist() == sorted(file.high.tolist())
+    assert (file.stretch, file.newest) == (1, 60)
 
 
 def test_a_run_in_a_file_answers_as_the_one_in_memory(tmp_path: Path) -> None:

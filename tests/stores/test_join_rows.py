@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftwatch.stores import join_rows
+from driftwatch.stores import join_rows, sorted_files
 from driftwatch.stores.id_hash import Hashes
 from driftwatch.stores.join_rows import Rows, Run, chained, chosen, merged, row_type, written
 
@@ -63,7 +63,7 @@ def test_what_is_found_is_what_is_there(keys: list[tuple[int, int]], asked: list
 def test_a_file_holds_what_memory_holds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part_rows: int, read_at_once: int
 ) -> None:
-    monkeypatch.setattr(join_rows, "_PART_ROWS", part_rows)
+    monkeypatch.setattr(sorted_files, "PART_ROWS", part_rows)
     monkeypatch.setattr(join_rows, "_READ_AT_ONCE_BYTES", read_at_once)
     rng = np.random.default_rng(1)
     # First halves all over their space, and some that are equal.
@@ -94,7 +94,7 @@ def test_a_run_comes_back_from_its_bytes() -> None:
 def test_a_file_that_was_cut_short_is_an_error(tmp_path: Path) -> None:
     file = written([run([(1, 1), (2, 2)], 1)], tmp_path / "a.rows", 2)
     (tmp_path / "a.rows").write_bytes((tmp_path / "a.rows").read_bytes()[:-1])
-    with pytest.raises(ValueError, match="has not the 2 rows"):
+    with pytest.raises(ValueError, match="bytes and should have"):
         Run.opened(file.path, 2, rows=2, capacity=2, last_number=1)
 
 
