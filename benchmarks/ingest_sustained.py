@@ -154,7 +154,7 @@ def measure(folder: Path, seconds: float, batch: int, share: float) -> None:
     clocked.around(pipeline._spool, "read", "spool: read and decode")
     clocked.around(state_changes.SqlStateTransaction, "add_outstanding", "  of it: remember predictions")
     clocked.around(state_changes.SqlStateTransaction, "join_labels", "  of it: look labels up")
-    clocked.around(Work, "save_slices", "save slices")
+    clocked.around(Work, "save", "save slices")
     clocked.around(pipeline._judge, "judge_due", "judge")
     clocked.around(pipeline, "_record_in_steps", "log")
     clocked.around(pipeline, "_taken", "step, all but the log")
