@@ -8,8 +8,8 @@ from http import HTTPStatus
 
 from starlette.types import Receive, Scope
 
-from driftwatch.web.inflation import INFLATERS, Damaged, TooLarge
 from driftwatch.web.problems import ProblemError, problem
+from driftwatch.wire.inflation import INFLATERS, Damaged, TooLarge
 
 BODY_SECONDS = 30.0
 """How long a client may take to send its body."""

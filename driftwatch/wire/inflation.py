@@ -5,8 +5,6 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Mapping
 
-import pyarrow as pa
-
 _GZIP_WINDOW = 31
 _PIECE_BYTES = 64 * 1024
 MOST_MEMBERS = 1_000
@@ -72,6 +70,7 @@ def unzstd(body: bytes, most_bytes: int) -> bytes:
 
     Examples
     --------
+    >>> import pyarrow as pa
     >>> unzstd(pa.compress(b"abc", codec="zstd", asbytes=True), 3)
     b'abc'
     """
@@ -79,6 +78,8 @@ def unzstd(body: bytes, most_bytes: int) -> bytes:
         _check_frames(body)
     except IndexError:
         raise Damaged("is zstd that was cut short") from None
+    import pyarrow as pa
+
     inflated = bytearray()
     try:
         with pa.CompressedInputStream(pa.BufferReader(body), "zstd") as stream:

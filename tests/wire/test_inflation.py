@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftwatch.web.inflation import INFLATERS, LARGEST_WINDOW_BYTES, MOST_MEMBERS, Damaged, TooLarge, unzstd
+from driftwatch.wire.inflation import INFLATERS, LARGEST_WINDOW_BYTES, MOST_MEMBERS, Damaged, TooLarge, unzstd
 
 
 def zstd(data: bytes, level: int = 1) -> bytes:
