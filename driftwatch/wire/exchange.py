@@ -129,6 +129,8 @@ def struct_of(kind: type[StructT], body: bytes) -> StructT:
         return msgspec.convert(json_of(body), type=kind)
     except (msgspec.ValidationError, RecursionError) as error:
         raise EventError(f"The body is not of the expected shape: {error}.") from None
+    except UnicodeError:
+        raise EventError("The body has text that is no Unicode.") from None
 
 
 def _constant(word: str) -> str | None:

@@ -43,12 +43,13 @@ from driftwatch.sources.files import read_batches, read_table
 from driftwatch.testing import ManualClock, MemoryLog, MemorySpool, MemoryState
 from driftwatch.web.app import build_app
 from driftwatch.web.bounded_http import HeadLimits, bounded_http
-from driftwatch.web.inflation import INFLATERS, Damaged, TooLarge
 from driftwatch.web.tokens import hash_of
 from driftwatch.wire import FORMATS
 from driftwatch.wire.arrow import decode, encode
 from driftwatch.wire.columnar import LabelColumns, PredictionColumns
+from driftwatch.wire.inflation import INFLATERS, Damaged, TooLarge
 from tests.conformance.test_wire import ENCODERS
+from tests.fuzz import exchanges
 from tests.fuzz.inputs import JSON_VALUES, LABELS, PREDICTIONS, Reshaper, dumped, reshaped
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
@@ -465,6 +466,10 @@ def table() -> Mapping[str, Decoder]:
     return {
         **{f"{kind} as {name}": wire(kind, name) for name in FORMATS for kind in EVENTS},
         **{name: Decoder(partial(inflate, name), (Damaged, TooLarge), packed(name)) for name in INFLATERS},
+        **{
+            f"traffic in {name}": Decoder(partial(exchanges.read, name), (EventError,), exchanges.seeds(name))
+            for name in exchanges.FORMATS
+        },
         "baseline document": Decoder(use_baseline, (DriftwatchError, UnicodeDecodeError), (document,)),
         "baseline with a right checksum": Decoder(
             use_baseline, (DriftwatchError, UnicodeDecodeError), (with_checksum(content),),
