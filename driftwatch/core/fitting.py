@@ -45,11 +45,14 @@ WINDOW_BYTES = 2**28
 """For the counts of windows, over the columns that are counted in one go through the batches."""
 
 
+FRAME_WINDOW_BYTES = 2**25
+"""Likewise for rows in memory, through which going again costs little: what is held beside them stays small."""
+
+
 def fitted_baseline(reference: Any, evaluation: Any, options: FitOptions, *, keep_reference: bool = False) -> Baseline:
     """Fit a baseline to a frame; see `driftwatch.core.baseline.Baseline.fit` for the parameters and errors."""
     rows, held_out = _batches((reference,), None if evaluation is None else (evaluation,), options, keep=True)
-    # Going through rows in memory costs nothing: one column after the other keeps what is held beside them small.
-    baseline = _Fit(rows, held_out, options, _every_row, window_bytes=0).baseline()
+    baseline = _Fit(rows, held_out, options, _every_row, window_bytes=FRAME_WINDOW_BYTES).baseline()
     return replace(baseline, kept=_kept(rows, baseline)) if keep_reference else baseline
 
 
@@ -196,7 +199,7 @@ class _Fit:
         distances: dict[int, dict[str, dict[str, float]]] = {plan.duration: {} for plan in plans}
         most_bytes = self._window_bytes if segment is None else WINDOW_BYTES
         for number, group in enumerate(_groups(self._empty, plans, most_bytes)):
-            counts = WindowCounts({name: self._empty[name].cells for name in group}, plans)
+            counts = WindowCounts({name: self._empty[name] for name in group}, plans)
             for table, times in self._tables(self._rows, None if number == 0 else group, segment):
                 if number == 0:
                     columns = with_rows(columns, table)

@@ -75,8 +75,8 @@ class NaturalVariation:
     Attributes
     ----------
     distances
-        By duration in seconds, then column, then statistic (``ks``, ``psi``): the largest distance, or the
-        95 % point where there are 40 windows or more.
+        By duration in seconds, then column, then statistic: the largest distance, or the 95 % point where there are
+        40 windows or more. Of statistics for which another stands in (`driftwatch.core.thresholds`) there is none.
     windows
         By duration in seconds: how many windows were compared.
     loss

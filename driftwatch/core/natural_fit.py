@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from scipy.special import chdtri, kolmogi
 
 from driftwatch.core.cells import Cells, NumericCells, cell_codes
-from driftwatch.core.natural import MIN_WINDOW_ROWS, MIN_WINDOWS, QUANTILE_WINDOWS, UPPER_SHARE, tail_probability
+from driftwatch.core.natural import MIN_WINDOWS, QUANTILE_WINDOWS, UPPER_SHARE, tail_probability
+from driftwatch.core.natural_distances import Sizes, other_distances
+from driftwatch.core.natural_rows import OutermostRows, RareNames, rows_apart
 from driftwatch.core.natural_windows import Windows
 from driftwatch.core.records import ColumnRole
 from driftwatch.core.statistics.binned import binned_reference, over_bins
@@ -32,18 +34,19 @@ class WindowCounts:
     Parameters
     ----------
     columns
-        Their cells, by name.
+        Their cells, by name, with nothing counted yet.
     plans
         The windows of each duration.
     """
 
-    def __init__(self, columns: Mapping[str, Cells], plans: Sequence[Windows]) -> None:
+    def __init__(self, columns: Mapping[str, ColumnBaseline], plans: Sequence[Windows]) -> None:
         self._columns = columns
         self._plans = plans
         self._counts = {
-            name: [np.zeros((len(plan), cells.n_counts), dtype=_COUNT) for plan in plans]
-            for name, cells in columns.items()
+            name: [np.zeros((len(plan), column.cells.n_counts), dtype=_COUNT) for plan in plans]
+            for name, column in columns.items()
         }
+        self._apart = {name: rows_apart(column, [len(plan) for plan in plans]) for name, column in columns.items()}
 
     def add(self, times: NDArray[np.float64], table: Table) -> None:
         """Count rows; ``times`` are microseconds since 1970-01-01 UTC, rows with ``nan`` are left out."""
@@ -51,18 +54,18 @@ class WindowCounts:
             return
         windows = [plan.of_rows(times) for plan in self._plans]
         rows = [np.flatnonzero(of_row >= 0) for of_row in windows]
-        for name, cells in self._columns.items():
-            codes = cell_codes(cells, table[name])
+        for name, column in self._columns.items():
+            codes = cell_codes(column.cells, table[name])
+            self._apart[name].add(table[name], codes, windows)
             for counts, of_row, counted in zip(self._counts[name], windows, rows, strict=True):
                 _count(counts, of_row[counted], codes[counted])
 
     def distances(self, baselines: Mapping[str, ColumnBaseline]) -> dict[int, dict[str, dict[str, float]]]:
         """How much the windows differ from the rest, by duration, column and statistic.
 
-        From PSI and from the square of KS, what sampling alone reaches is taken off: its 95 % point (chi-square;
-        Kolmogorov's distribution) where the 95 % point of the windows is kept, and the point that one of so many
-        windows exceeds where their maximum is. Windows that are random samples of the reference so get about 0, at
-        every number of rows.
+        From PSI and from the squares of other distances, what sampling alone reaches is taken off: its 95 % point where
+        the 95 % point of the windows is kept, and the point that one of so many windows exceeds where their maximum is.
+        Windows that are random samples of the reference so get about 0, at every number of rows.
 
         Parameters
         ----------
@@ -71,8 +74,8 @@ class WindowCounts:
         """
         found: dict[int, dict[str, dict[str, float]]] = {plan.duration: {} for plan in self._plans}
         for name in self._columns:
-            for plan, counts in zip(self._plans, self._counts[name], strict=True):
-                if known := _distances(baselines[name], counts.astype(np.int64)):
+            for number, (plan, counts) in enumerate(zip(self._plans, self._counts[name], strict=True)):
+                if known := _distances(baselines[name], counts.astype(np.int64), self._apart[name], number):
                     found[plan.duration][name] = known
         return found
 
@@ -96,49 +99,51 @@ def _count(counts: NDArray[np.int32], window: NDArray[np.intp], codes: NDArray[n
         np.add.at(touched, flat, 1)
 
 
-def _distances(column: ColumnBaseline, windows: NDArray[np.int64]) -> dict[str, float]:
+def _distances(
+    column: ColumnBaseline, windows: NDArray[np.int64], apart: OutermostRows | RareNames, duration: int
+) -> dict[str, float]:
     if column.column.role is ColumnRole.LABEL:
         # A label's baseline counts present values only.
         windows[:, column.cells.n_cells :] = 0
-    found = {"psi": _upper(_psi(column, windows))}
+    distances = {"psi": _psi(column, windows)}
     if isinstance(column.cells, NumericCells):
-        found["ks"] = _upper(_ks(column, windows))
+        distances["ks"] = _ks(column, windows)
+    distances |= other_distances(column, windows, apart, duration)
+    found = {statistic: _upper(one) for statistic, one in distances.items()}
     return {statistic: value for statistic, value in found.items() if value is not None}
 
 
 def _upper(distances: NDArray[np.float64]) -> float | None:
-    known = distances[~np.isnan(distances)]
+    known = distances[np.isfinite(distances)]
     if len(known) < MIN_WINDOWS:
         return None
-    return float(np.quantile(known, UPPER_SHARE) if len(known) >= QUANTILE_WINDOWS else known.max())
+    upper = np.quantile(known, UPPER_SHARE) if len(known) >= QUANTILE_WINDOWS else known.max()
+    # Six digits of what was measured are enough, and keep the document short.
+    return float(f"{upper:.6g}")
 
 
 def _ks(column: ColumnBaseline, windows: NDArray[np.int64]) -> NDArray[np.float64]:
     """The distance of each window from the rest, noise taken off; ``nan`` where one of them is too small."""
     inside = np.cumsum(windows[:, : column.cells.n_cells], axis=1)
     total = np.cumsum(column.counts[: column.cells.n_cells])
-    n, m, enough = _sizes(inside[:, -1], int(total[-1]))
-    squared = (np.abs(inside / n[:, None] - (total - inside) / m[:, None]).max(axis=1)) ** 2
-    noise = float(kolmogi(tail_probability(len(windows)))) ** 2 * (1 / n + 1 / m)
-    return np.where(enough, np.sqrt(np.maximum(squared - noise, 0.0)), math.nan)
+    sizes = Sizes.of(inside[:, -1], int(total[-1]))
+    # inside / n - (total - inside) / m, in one matrix.
+    difference = inside * sizes.noise[:, None]
+    difference -= total / sizes.m[:, None]
+    farthest = np.maximum(difference.max(axis=1), -difference.min(axis=1))
+    return sizes.without(farthest, float(kolmogi(tail_probability(len(windows)))) ** 2 * sizes.noise)
 
 
 def _psi(column: ColumnBaseline, windows: NDArray[np.int64]) -> NDArray[np.float64]:
     """The index of each window against the rest, noise taken off; ``nan`` where one of them is too small."""
     inside, total = over_bins(column, windows), binned_reference(column).counts
     rest = total - inside
-    n, m, enough = _sizes(inside.sum(axis=1), int(total.sum()))
+    sizes = Sizes.of(inside.sum(axis=1), int(total.sum()))
+    n, m = sizes.n, sizes.m
     # As in the statistic itself: a bin that is empty on one side counts as half a row there.
     q, p = np.maximum(inside, 0.5) / n[:, None], np.maximum(rest, 0.5) / m[:, None]
     used = total > 0
     index = ((q - p) * np.log(q / p))[:, used].sum(axis=1)
     degrees = max(int(np.count_nonzero(used)) - 1, 1)
-    noise = float(chdtri(degrees, tail_probability(len(windows)))) * (1 / n + 1 / m)
-    return np.where(enough, np.maximum(index - noise, 0.0), math.nan)
-
-
-def _sizes(inside: NDArray[np.int64], total: int) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
-    """Rows in each window, rows in the rest (both at least 1), and whether both are enough."""
-    rest = total - inside
-    enough = (inside >= MIN_WINDOW_ROWS) & (rest >= MIN_WINDOW_ROWS)
-    return np.maximum(inside, 1).astype(np.float64), np.maximum(rest, 1).astype(np.float64), enough
+    noise = float(chdtri(degrees, tail_probability(len(windows)))) * sizes.noise
+    return np.where(sizes.enough, np.maximum(index - noise, 0.0), math.nan)
