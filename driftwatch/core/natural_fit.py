@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,12 +53,12 @@ class WindowCounts:
         if not self._plans:
             return
         windows = [plan.of_rows(times) for plan in self._plans]
-        rows = [np.flatnonzero(of_row >= 0) for of_row in windows]
+        batches = [_Batch.of(of_row) for of_row in windows]
         for name, column in self._columns.items():
             codes = cell_codes(column.cells, table[name])
             self._apart[name].add(table[name], codes, windows)
-            for counts, of_row, counted in zip(self._counts[name], windows, rows, strict=True):
-                _count(counts, of_row[counted], codes[counted])
+            for counts, batch in zip(self._counts[name], batches, strict=True):
+                batch.add_to(counts, codes)
 
     def distances(self, baselines: Mapping[str, ColumnBaseline]) -> dict[int, dict[str, dict[str, float]]]:
         """How much the windows differ from the rest, by duration, column and statistic.
@@ -85,18 +85,36 @@ def bytes_of(cells: Cells, plans: Sequence[Windows]) -> int:
     return cells.n_counts * sum(map(len, plans)) * _COUNT.itemsize
 
 
-def _count(counts: NDArray[np.int32], window: NDArray[np.intp], codes: NDArray[np.intp]) -> None:
-    if len(window) == 0:
-        return
-    # Rows mostly come in the order of time: a batch then lies in a few windows.
-    first, last = int(window.min()), int(window.max())
-    n_counts = counts.shape[1]
-    flat = (window - first) * n_counts + codes
-    touched = counts[first : last + 1].reshape(-1)
-    if len(touched) <= 4 * len(flat):
-        touched += np.bincount(flat, minlength=len(touched)).astype(_COUNT)
-    else:
-        np.add.at(touched, flat, 1)
+class _Batch(NamedTuple):
+    """Which rows of a batch are in windows of one duration, and in which: what is the same for all columns."""
+
+    rows: NDArray[np.intp] | slice
+    window: NDArray[np.intp]
+    """From the first one on."""
+    first: int
+    last: int
+
+    @classmethod
+    def of(cls, of_row: NDArray[np.intp]) -> _Batch:
+        rows = np.flatnonzero(of_row >= 0)
+        if len(rows) == 0:
+            return cls(rows, rows, 0, -1)
+        window = of_row if len(rows) == len(of_row) else of_row[rows]
+        # Rows mostly come in the order of time: a batch then lies in a few windows.
+        first, last = int(window.min()), int(window.max())
+        return cls(slice(None) if window is of_row else rows, window - first, first, last)
+
+    def add_to(self, counts: NDArray[np.int32], codes: NDArray[np.intp]) -> None:
+        """Add the rows to the counts of their windows and cells."""
+        if len(self.window) == 0:
+            return
+        flat = self.window * counts.shape[1]
+        flat += codes[self.rows]
+        touched = counts[self.first : self.last + 1].reshape(-1)
+        if len(touched) <= 4 * len(flat):
+            touched += np.bincount(flat, minlength=len(touched)).astype(_COUNT)
+        else:
+            np.add.at(touched, flat, 1)
 
 
 def _distances(
