@@ -4,22 +4,28 @@ A reference of 10,000 rows is drawn and fitted once per run of windows; 20 numer
 many zeros among them) and 5 of names (one with 50). Windows are then drawn from the *true* distribution, as counts
 over the baseline's cells: that is what the judge sees of rows, and it is fast.
 
-    python -m benchmarks.false_alarms            # all sizes, 5,000 windows each
+    python -m benchmarks.false_alarms            # everything: all sizes, 5,000 windows each
     python -m benchmarks.false_alarms --quick    # 500 windows each
+    python -m benchmarks.false_alarms --parts peers --peer-windows 50
+
+Beside other tools the windows are rows, the same for all; see `peer_alarms.py`.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammainc, ndtr, stdtr
 
+from benchmarks.peer_alarms import PEERS, WORDS, Decided, ours, theirs
 from driftwatch.core.baseline import Baseline, ColumnBaseline
 from driftwatch.core.cells import NumericCells
 from driftwatch.core.evidence import EvidenceMemory, FalseAlarmBudget, calibrated
@@ -107,11 +113,10 @@ class World:
 
     def __init__(self, truth: Sequence[Numeric | Named], rows: int, rng: np.random.Generator) -> None:
         self.rng = rng
-        reference = {
-            one.name: one.draw(rng, rows) if isinstance(one, Numeric) else rng.choice(one.names, rows, p=one.shares)
-            for one in truth
-        }
-        self.baseline = Baseline.fit(reference, categorical=[one.name for one in truth if isinstance(one, Named)])
+        self.truth = truth
+        self.categorical = [one.name for one in truth if isinstance(one, Named)]
+        self.reference = self.rows(rows)
+        self.baseline = Baseline.fit(self.reference, categorical=self.categorical)
         self.shares = {one.name: self._cell_shares(one) for one in truth}
 
     def _cell_shares(self, one: Numeric | Named, shift: float = 0.0) -> Floats:
@@ -127,6 +132,13 @@ class World:
         for name, share in zip(one.names, one.shares, strict=True):
             shares[position.get(name, len(cells.names) + 1)] += share
         return shares
+
+    def rows(self, n: int) -> dict[str, NDArray[Any]]:
+        """Rows of the truth."""
+        return {
+            one.name: one.draw(self.rng, n) if isinstance(one, Numeric) else self.rng.choice(one.names, n, p=one.shares)
+            for one in self.truth
+        }
 
     def shifted(self, one: Numeric, shift: float) -> dict[str, Floats]:
         """The truth with one column moved by ``shift``."""
@@ -257,6 +269,18 @@ def _tested(name: str, column: ColumnBaseline, profile: ColumnProfile, tolerant:
     return float(statistic.bets(column, profile, tolerance).mean()), p_value
 
 
+def beside_peers(rows: int, windows: int, *, reference_rows: int, peers: Sequence[str]) -> Iterator[Decided]:
+    """What driftwatch and other tools say of the same windows without drift; a tool that fails is passed over."""
+    world = World(distributions(), reference_rows, np.random.default_rng([rows, 5]))
+    drawn = [world.rows(rows) for _ in range(windows)]
+    yield ours(world.reference, drawn, world.categorical, POLICY)
+    for peer in peers:
+        try:
+            yield theirs(peer, world.reference, drawn)
+        except (OSError, RuntimeError, subprocess.CalledProcessError) as error:
+            print(f"{peer} is passed over: {error}", flush=True)
+
+
 def judging_milliseconds() -> float:
     """How long one window of 25 columns takes to judge."""
     world = World(distributions(), 10_000, np.random.default_rng(3))
@@ -273,21 +297,52 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--quick", action="store_true", help="a tenth of the windows")
     parser.add_argument("--reference-rows", type=int, default=10_000)
+    parser.add_argument("--parts", nargs="*", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--rows", nargs="*", type=int, default=list(WINDOW_ROWS), help="sizes of windows")
+    parser.add_argument("--peers", nargs="*", choices=PEERS, default=list(PEERS))
+    parser.add_argument(
+        "--peer-windows", type=int, default=50, help="of each size, for the slow tools beside driftwatch"
+    )
     options = parser.parse_args()
-    windows = 500 if options.quick else 5_000
+    for part in options.parts:
+        PARTS[part](options)
 
+
+def _print_quiet(options: argparse.Namespace) -> None:
+    windows = 500 if options.quick else 5_000
     print(f"No drift: {options.reference_rows:,} reference rows, 25 columns, budget 1 per {RUN_LENGTH:,} windows")
     print("| window rows | windows | alarms | per 1,000 windows | 95 % bound |\n|---|---|---|---|---|")
-    for rows in WINDOW_ROWS:
+    for rows in options.rows:
         seen = quiet(rows, windows, reference_rows=options.reference_rows, references=10, seed=rows)
         rates = f"{seen.per_thousand:.2f} | {seen.upper:.2f}"
         print(f"| {rows:,} | {seen.windows:,} | {seen.alarms} | {rates} |", flush=True)
 
+
+def _print_power(options: argparse.Namespace) -> None:
     print("\nOne of 25 columns moves: share of runs alarmed within three windows")
     print("| shift (standard deviations) | window rows | share |\n|---|---|---|")
     for shift, rows in ((0.5, 200), (0.25, 2_000)):
         print(f"| {shift} | {rows:,} | {power(shift, rows, 100 if options.quick else 1_000):.3f} |", flush=True)
 
+
+def _print_peers(options: argparse.Namespace) -> None:
+    print(f"\nNo drift, beside other tools at their defaults: {options.reference_rows:,} reference rows, 25 columns")
+    print(
+        "| window rows | tool | windows | with an alarm | 95 % bound | columns called drifted |\n"
+        "|---|---|---|---|---|---|"
+    )
+    for rows in options.rows:
+        for one in beside_peers(rows, options.peer_windows, reference_rows=options.reference_rows, peers=options.peers):
+            found = Quiet(rows, len(one.drifted), sum(drifted > 0 for drifted in one.drifted))
+            print(
+                f"| {rows:,} | {WORDS.get(one.tool, one.tool)} | {found.windows} | {one.of_windows:.1%} "
+                f"| {min(found.upper / 1_000.0, 1.0):.1%} | {one.of_columns:.1%} |",
+                flush=True,
+            )
+
+
+def _print_calibration(options: argparse.Namespace) -> None:
+    windows = 500 if options.quick else 5_000
     print("\nMean e-values without drift (at most 1), and how often p <= 0.01 in units of 0.01")
     print("| reference rows | window rows | tolerance | statistic | mean e | worst column | its mean e | p <= .01 |")
     print("|---|---|---|---|---|---|---|---|")
@@ -302,6 +357,14 @@ def main() -> None:
                         flush=True,
                     )
     print(f"\nJudging a window of 25 columns: {judging_milliseconds():.1f} ms")
+
+
+PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "quiet": _print_quiet,
+    "power": _print_power,
+    "peers": _print_peers,
+    "calibration": _print_calibration,
+}
 
 
 if __name__ == "__main__":

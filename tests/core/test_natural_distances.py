@@ -33,6 +33,14 @@ REFERENCES = {
 }
 
 
+SEED = RNG.bit_generator.state
+
+
+@pytest.fixture(autouse=True)
+def same_random_numbers_in_whatever_order_tests_run():
+    RNG.bit_generator.state = SEED
+
+
 def fit(days, **options):
     rows = np.concatenate(days)
     step = DAY * 1_000_000 // len(days[0])
@@ -84,9 +92,10 @@ def test_the_largest_distance_is_that_of_the_statistic_less_a_little_noise(name,
 
 @pytest.mark.parametrize("statistic", [*NUMERIC, "missing_share", "out_of_range_share"])
 def test_windows_that_are_random_samples_get_about_nothing(statistic):
-    """Half of the noise of a window at most, most often none of it."""
+    """Less than the noise of a window, of which the 95 % point of 60 is known within a sixth."""
     days = [np.where(RNG.random(500) < 0.1, np.nan, RNG.normal(size=500)) for _ in range(60)]
-    assert kept(days, statistic) < 0.5 * 2.5 / math.sqrt(500)
+    noise = {"missing_share": 2.0 * 0.3, "variance_shift": 2.0 / math.sqrt(2.0), "out_of_range_share": 0.2}
+    assert kept(days, statistic) < 0.75 * noise.get(statistic, 2.0) / math.sqrt(500)
 
 
 def test_missing_values_that_come_on_some_days_are_natural():
