@@ -1,7 +1,8 @@
 """uvicorn's HTTP protocol with a bound on the head of a request: its address and its headers.
 
 The parser has none: it keeps a header in memory for as long as the client goes on sending it, before any application
-sees the request. A head that is too large is answered with 431, one that never ends is given up.
+sees the request. A head that is too large is answered with 431, one that never ends is given up. It may be larger by
+what comes in one read of the connection.
 """
 
 from __future__ import annotations
@@ -37,10 +38,9 @@ class _BoundedHttp(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self._in_head = False
-        self._began_in_this_read = False
+        self._got_on = False
+        self._read_bytes = 0
         self._unparsed_bytes = 0
-        self._head_bytes = 0
         self._refused = False
         self._patience: asyncio.TimerHandle | None = None
         self._head_due: float | None = None
@@ -59,47 +59,48 @@ class _BoundedHttp(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._refused:
             return
-        self._began_in_this_read = False
-        super().data_received(data)
-        # Of a header that has not ended, the parser tells nothing.
-        if self._in_head and not self._began_in_this_read:
-            self._unparsed_bytes += len(data)
-            if self._unparsed_bytes > self.limits.total_bytes:
-                self._refuse()
+        self._got_on = False
+        self._read_bytes = len(data)
+        HttpToolsProtocol.data_received(self, data)
+        if self._got_on:
+            self._unparsed_bytes = 0
+            return
+        # Of a header (or a trailer) that has not ended, the parser tells nothing.
+        self._unparsed_bytes += len(data)
+        if self._unparsed_bytes > self.limits.total_bytes:
+            self._refuse()
 
     def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self._in_head = self._began_in_this_read = True
-        self._unparsed_bytes = self._head_bytes = 0
+        HttpToolsProtocol.on_message_begin(self)
+        self._got_on = True
         self._head_due = self.loop.time() + HEAD_SECONDS
 
-    def on_url(self, url: bytes) -> None:
-        self._head_bytes += len(url)
-        if self._head_bytes <= self.limits.total_bytes:
-            super().on_url(url)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._head_bytes += len(name) + len(value)
-        if len(self.headers) < self.limits.headers and self._head_bytes <= self.limits.total_bytes:
-            super().on_header(name, value)
-        else:
-            self._refuse()
-
     def on_headers_complete(self) -> None:
-        self._in_head = False
+        self._got_on = True
         self._head_due = None
-        if self._head_bytes > self.limits.total_bytes:
+        if self._is_large():
             self._refuse()
         if not self._refused:
-            super().on_headers_complete()
+            HttpToolsProtocol.on_headers_complete(self)
 
     def on_body(self, body: bytes) -> None:
+        self._got_on = True
         if not self._refused:
-            super().on_body(body)
+            HttpToolsProtocol.on_body(self, body)
 
     def on_message_complete(self) -> None:
+        self._got_on = True
         if not self._refused:
-            super().on_message_complete()
+            HttpToolsProtocol.on_message_complete(self)
+
+    def _is_large(self) -> bool:
+        most = self.limits.total_bytes
+        if len(self.headers) > self.limits.headers:
+            return True
+        # Mostly a head comes in one small piece, and needs no adding up.
+        if self._unparsed_bytes + self._read_bytes <= most:
+            return False
+        return len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > most
 
     def _refuse(self) -> None:
         if self._refused:

@@ -15,6 +15,7 @@ import binascii
 import ipaddress
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -110,15 +111,14 @@ class Guard:
 
     def _from_elsewhere(self, method: str, headers: list[tuple[bytes, bytes]], hosts: frozenset[str]) -> Answer | None:
         """Another site's page that reaches this machine through its visitor's browser names itself, or a wrong host."""
-        given = {name: value.decode("latin-1") for name, value in headers if name in {b"host", b"origin"}}
-        host = given.get(b"host", "")
-        origin = given.get(b"origin")
-        if host and not _is_own(_host_name(f"//{host}"), hosts):
+        given = dict(headers)
+        host, origin = given.get(b"host"), given.get(b"origin")
+        if host and not _is_own(b"//" + host, hosts):
             detail = (
                 "Without tokens the service answers to names of this machine alone. "
                 "Ask at 127.0.0.1, set public_url to the name in use, or give it tokens."
             )
-        elif origin is not None and method not in _SAFE_METHODS and not _is_own(_host_name(origin), hosts):
+        elif origin is not None and method not in _SAFE_METHODS and not _is_own(origin, hosts):
             detail = "A page of another site may change nothing here."
         else:
             return None
@@ -140,15 +140,13 @@ def is_loopback(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-def _is_own(host: str | None, hosts: frozenset[str]) -> bool:
-    return host is not None and (is_loopback(host) or host in hosts)
-
-
-def _host_name(address: str) -> str | None:
+@lru_cache(maxsize=256)
+def _is_own(address: bytes, hosts: frozenset[str]) -> bool:
     try:
-        return urlsplit(address).hostname
+        host = urlsplit(address.decode("latin-1")).hostname
     except ValueError:
-        return None
+        return False
+    return host is not None and (is_loopback(host) or host in hosts)
 
 
 def _shown(authorization: bytes, method: str) -> str | None:

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -63,6 +64,29 @@ def test_a_head_that_never_ends_is_not_gathered(drifted: Any, begin: bytes) -> N
         except OSError:
             pass
     assert sent < 10_000_000
+
+
+@pytest.mark.parametrize("trailer", [b"x: ", b"x: y\r\n"], ids=["one", "many"])
+def test_trailers_that_never_end_are_not_gathered(drifted: Any, trailer: bytes) -> None:
+    sent = 0
+    with connected(drifted) as connection:
+        connection.sendall(
+            b"POST /v1/models/m/labels HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n0\r\n"
+        )
+        try:
+            connection.sendall(trailer)
+            for _ in range(1_000):
+                connection.sendall((trailer if trailer.endswith(b"\n") else b"a") * 2_000)
+                sent += 2_000
+                time.sleep(0.0005)
+        except OSError:
+            pass
+    assert sent < 1_500_000
+
+
+def test_a_chunked_body_is_no_large_head(drifted: Any) -> None:
+    pieces = iter([b"["] + [b" " * 10] * 20_000 + [b"]"])
+    assert drifted.client.post("/v1/models/flights/labels", content=pieces).status_code == 202
 
 
 def test_a_large_body_is_no_large_head(drifted: Any) -> None:
