@@ -12,6 +12,7 @@ from driftwatch.cli.backup import backup, restore
 from driftwatch.cli.baseline import fit, show
 from driftwatch.cli.check import check
 from driftwatch.cli.demo import demo
+from driftwatch.cli.doctor import doctor
 from driftwatch.cli.export import export
 from driftwatch.cli.replay import replay
 from driftwatch.cli.serve import serve
@@ -44,6 +45,7 @@ app.command()(replay)
 app.command()(export)
 app.command()(backup)
 app.command()(restore)
+app.command()(doctor)
 app.command()(demo)
 
 

@@ -208,7 +208,7 @@ class IdIndex:
             except (OSError, ValueError) as error:
                 raise StoreError(
                     f"The spool's file of known ids {self._folder / name} cannot be read: {error}. "
-                    "Restore the whole data folder from a backup."
+                    "Stop the service and run driftwatch doctor --repair: it builds it again from the log."
                 ) from error
         known = {name for name, *_ in counted}
         if self._folder.exists():

@@ -157,9 +157,19 @@ def _engine(url: str, *, begin: str, connections: int, pragmas: tuple[str, ...])
     return engine
 
 
-def _upgrade(connection: Connection, path: Path) -> None:
+def newest_revision() -> str:
+    """The revision of the tables that this driftwatch makes."""
+    return str(ScriptDirectory.from_config(_migrations()).get_current_head())
+
+
+def _migrations() -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    return config
+
+
+def _upgrade(connection: Connection, path: Path) -> None:
+    config = _migrations()
     config.attributes["connection"] = connection
     present = MigrationContext.configure(connection).get_current_revision()
     scripts = ScriptDirectory.from_config(config)
