@@ -10,7 +10,7 @@ import pytest
 from driftwatch.core.baseline import Baseline
 from driftwatch.core.performance import PerformanceSums
 from driftwatch.core.profile import Profile
-from driftwatch.core.records import Task
+from driftwatch.core.records import Task, WindowStage
 from driftwatch.core.table import Names, Numbers
 from driftwatch.testing import label_batch
 from driftwatch.wire.native import LabelEvent, PredictionEvent
@@ -133,6 +133,17 @@ class TestAgain:
         predicted(world, "later", day=30)
         labelled(world, "a", label=200.0, day=30)
         assert sums(world).measures()["mae"].value == 100.0
+
+    def test_a_late_correction_is_seen_in_the_window_that_was_judged_already(self, world) -> None:
+        ids = tuple(map(str, range(40)))
+        predicted(world, *ids)
+        labelled(world, *ids, label=110.0)
+        predicted(world, "later", day=4)
+        window = world.service.operations.windows("flights", limit=5)[-1]
+        assert (window.stage, window.labels, window.performance["mae"]) == (WindowStage.COMPLETE, 40, 10.0)
+        labelled(world, *ids[:20], label=130.0, day=4)
+        window = world.service.operations.windows("flights", limit=5)[-1]
+        assert (window.stage, window.labels, window.performance["mae"]) == (WindowStage.COMPLETE, 40, 20.0)
 
 
 class TestNever:
