@@ -167,7 +167,8 @@ class Settings(BaseSettings):
         parse_duration("1min"), description="How long late rows and labels are gathered before that."
     )
     label_horizon: Duration = Field(
-        parse_duration("90d"), description="How long a prediction waits for its label, and the reverse."
+        parse_duration("90d"),
+        description="How long predictions and labels wait for each other; up to a sixteenth longer.",
     )
 
     segments: tuple[str, ...] = Field(
