@@ -546,6 +546,10 @@ class StateTransaction(StateReader, LabelJoin, Protocol):
         """Insert or replace by key."""
         ...
 
+    def forget_stream(self, stream: StreamKey) -> None:
+        """Forget a stream with its slices and with all that its windows left to be remembered."""
+        ...
+
     def put_memory(self, stream: StreamKey, stage: WindowStage, start: int, memory: bytes) -> None:
         """Insert or replace what the window that begins at ``start`` leaves to be remembered."""
         ...

@@ -41,7 +41,8 @@ def encoded_profile(layout: str, n_rows: int, columns: Sequence[tuple[NDArray[np
                 _put_integer(body, moments.total)
                 _put_integer(body, moments.total_squares)
                 body += struct.pack("<dd", moments.minimum, moments.maximum)
-    packed = zlib.compress(bytes(body), 6)
+    # The open slices are written in every step: a seventh of the time for a fifth more bytes.
+    packed = zlib.compress(bytes(body), 1)
     return _MAGIC + struct.pack("<I", zlib.crc32(packed)) + packed
 
 

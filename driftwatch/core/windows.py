@@ -190,6 +190,12 @@ class WindowPlan:
         return f"The window is {format_length(self.window)}: it takes whole multiples."
 
     @property
+    def text(self) -> str:
+        """How streams are cut, in one text: two plans with different ones make different windows."""
+        units = "rows" if self.counted else "us"
+        return f"{self.window_length}/{self.slide_length}/{self.slice_length} {units}"
+
+    @property
     def counted(self) -> bool:
         """Whether windows are numbers of rows, and positions ordinals."""
         return isinstance(self.window, int)

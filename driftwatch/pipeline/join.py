@@ -81,7 +81,7 @@ def _by_slice(work: Work, baseline: Baseline, joined: JoinedLabels) -> Iterator[
     """The labels by slice, in every stream that their predictions are part of."""
     for segment, division, rows in divided(joined.segments):
         positions = _positions(work, baseline, joined, division)[rows]
-        starts = work.plan.slice_starts(np.maximum(positions, 0) if work.plan.counted else positions)
+        starts = work.plan.slice_starts(positions)
         for start in np.unique(starts).tolist():
             key = SliceKey(model=baseline.model, model_version=joined.model_version, segment=segment, start=start)
             yield key, rows[starts == start]
@@ -91,8 +91,11 @@ def _positions(work: Work, baseline: Baseline, joined: JoinedLabels, division: i
     """Where the predictions lie in a stream: see `pipeline.place`."""
     if not work.plan.counted:
         return joined.event_time
-    packed = joined.values[:, 1 + len(baseline.schema.scores) + division]
-    return packed.astype(np.int64)
+    column = 1 + len(baseline.schema.scores) + division
+    if joined.values.shape[1] <= column:
+        # Predicted when windows were of time: before every row that was counted.
+        return np.full(len(joined), -1, dtype=np.int64)
+    return np.nan_to_num(joined.values[:, column], nan=-1.0).astype(np.int64)
 
 
 def _count(work: Work, model: str, joined: JoinedLabels, corrected: int) -> None:

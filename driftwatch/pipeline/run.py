@@ -20,6 +20,7 @@ from driftwatch.pipeline.join import join_labels
 from driftwatch.pipeline.judge import Judge
 from driftwatch.pipeline.marks import APPLIED
 from driftwatch.pipeline.record import Recorder
+from driftwatch.pipeline.recut import begin_anew_if_cut_otherwise
 from driftwatch.pipeline.slice import slice_predictions
 from driftwatch.pipeline.telemetry import Tally, Telemetry
 from driftwatch.pipeline.totals import Totals
@@ -81,6 +82,7 @@ class Pipeline:
         self._totals = Totals()
         self._recorded_at: datetime | None = None
         self._one_at_a_time = threading.Lock()
+        self._is_cut = False
 
     def recall(self) -> None:
         """Let the counters go on where they were when the service ended; the first step does it else."""
@@ -107,6 +109,8 @@ class Pipeline:
     def _taken(self, tally: Tally) -> list[SpoolEntry]:
         with self._state.transaction() as transaction:
             self._totals.recall(transaction, self._telemetry)
+            if not self._is_cut:
+                begin_anew_if_cut_otherwise(transaction, self._plan)
             entries = self._spool.read(transaction.mark(APPLIED), self._pace.rows_a_step)
             work = Work(
                 transaction=transaction,
@@ -126,6 +130,7 @@ class Pipeline:
             added = self._totals.keep(transaction, tally)
             reached("stages.saved")
         reached("stages.committed")
+        self._is_cut = True
         self._totals.kept(added)
         return entries
 

@@ -48,6 +48,7 @@ class Work:
     _changed_streams: set[StreamKey] = field(default_factory=set)
     _predictions: list[PredictionBatch] | None = None
     _placements: dict[int, Placement] = field(default_factory=dict)
+    _kept_from: dict[str, int] = field(default_factory=dict)
 
     def baseline(self, model: str, model_version: str) -> Baseline:
         """The baseline of a version, as this transaction sees it."""
@@ -90,8 +91,10 @@ class Work:
         """Whether a window that holds the slice is still kept. Windows of rows have all of theirs when they close."""
         if self.plan.counted:
             return True
-        latest = self.transaction.mark(marks.latest_event(key.model))
-        return self.plan.windows_over(key.start)[-1] >= self.plan.kept_from(latest)
+        if key.model not in self._kept_from:
+            latest = self.transaction.mark(marks.latest_event(key.model))
+            self._kept_from[key.model] = self.plan.kept_from(latest)
+        return self.plan.windows_over(key.start)[-1] >= self._kept_from[key.model]
 
     def touch(self, key: SliceKey, *stages: WindowStage) -> bool:
         """Note that a slice was added to after windows that hold it were judged; answers whether there are any."""

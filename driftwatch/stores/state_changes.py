@@ -56,6 +56,12 @@ class SqlStateTransaction(SqlStateReader):
         """Insert or replace by key."""
         put(self._connection, tables.stream, [rows.stream_row(one) for one in streams])
 
+    def forget_stream(self, stream: StreamKey) -> None:
+        """Forget a stream with its slices and with all that its windows left to be remembered."""
+        for table in (tables.stream, tables.slice_, tables.window_memory):
+            mine = [table.c[name] == value for name, value in rows.stream_key_row(stream).items()]
+            self._connection.execute(delete(table).where(*mine))
+
     def put_memory(self, stream: StreamKey, stage: WindowStage, start: int, memory: bytes) -> None:
         """Insert or replace what a window leaves to be remembered."""
         row = {**rows.stream_key_row(stream), "stage": stage.value, "start": start, "memory": memory}

@@ -35,6 +35,15 @@ class MemoryStateTransaction(MemoryLabelJoin):
         """Insert or replace by key."""
         self._contents.streams.update((one.key, one) for one in streams)
 
+    def forget_stream(self, stream: StreamKey) -> None:
+        """Forget a stream with its slices and with all that its windows left to be remembered."""
+        contents = self._contents
+        contents.streams.pop(stream, None)
+        for key in [one for one in contents.slices if one.stream == stream]:
+            del contents.slices[key]
+        for memory in [one for one in contents.memories if one[0] == stream]:
+            del contents.memories[memory]
+
     def put_memory(self, stream: StreamKey, stage: WindowStage, start: int, memory: bytes) -> None:
         """Insert or replace what a window leaves to be remembered."""
         self._contents.memories[stream, stage, start] = memory

@@ -314,6 +314,20 @@ class TestStreams:
             transaction.put_streams([])
             assert transaction.streams("m") == [after]
 
+    def test_a_stream_is_forgotten_with_its_slices_and_memories_and_no_other_is(self, state: State) -> None:
+        with state.transaction() as transaction:
+            for segment in ("", "s"):
+                key = stream_key(segment)
+                transaction.put_streams([StoredStream(key=key, rows=1, first=1, last=1, latest_event=1)])
+                transaction.put_slices([slice_at(10, segment=segment)])
+                transaction.put_memory(key, WindowStage.CLOSED, 10, b"m")
+            transaction.forget_stream(stream_key())
+            assert [one.key.segment for one in transaction.streams("m")] == ["s"]
+            assert transaction.slices("m", "1", "", 0, 99) == []
+            assert transaction.memory_after(stream_key(), WindowStage.CLOSED, 10) is None
+            assert transaction.slices("m", "1", "s", 0, 99) == [slice_at(10, segment="s")]
+            assert transaction.memory_after(stream_key("s"), WindowStage.CLOSED, 10) == b"m"
+
 
 class TestMemories:
     def test_memories_are_found_by_the_start_of_their_window(self, state: State) -> None:

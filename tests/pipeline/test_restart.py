@@ -108,3 +108,53 @@ def test_a_service_that_is_restarted_mid_window_says_what_it_says_without(tmp_pa
     assert restarted.told() == steady.told()
     for place in (steady, restarted):
         place.close()
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("time", "sliding"), ("time", "rows"), ("rows", "time"), ("rows", "sliding rows"), ("sliding rows", "rows")],
+)
+def test_windows_that_are_cut_otherwise_after_a_restart_begin_anew(tmp_path, fit, before: str, after: str) -> None:
+    """Labels of what came before find no window; what was said of former windows stays."""
+    place = Place(tmp_path / "data", {**PLANS[before], "segments": ("carrier",)}, ManualClock(START))
+    place.open()
+    place.service.operations.register_baseline("flights", fit().to_json())
+    old, new = flights(START, 450, 3 * MINUTE), flights(START + timedelta(days=3), 450, 3 * MINUTE, seed=1)
+    place.clock.advance(timedelta(days=5))
+    place.take(old, [])
+    place.settle()
+    former = place.service.operations.windows("flights", limit=99)
+    place.close()
+    place.options = {**PLANS[after], "segments": ("carrier",)}
+    place.open()
+    place.take(new, [one.label for one in old])
+    place.settle()
+    place.take([], [one.label for one in new])
+    place.clock.advance(timedelta(days=3))
+    place.settle()
+    windows = place.service.operations.windows("flights", limit=99)
+    assert all(one in windows for one in former)
+    fresh = [one for one in windows if one not in former]
+    assert len(fresh) >= 3
+    assert min(one.key.start for one in fresh) >= START + timedelta(days=2)
+    assert all(one.labels == one.rows for one in fresh)
+    if after in ("time", "rows"):
+        complete = 450 if after == "time" else 400
+        assert sum(one.rows for one in fresh) == complete
+    place.close()
+
+
+def test_nothing_begins_anew_where_windows_are_cut_as_before(tmp_path, fit) -> None:
+    place = Place(tmp_path / "data", PLANS["time"], ManualClock(START + timedelta(days=2)))
+    place.open()
+    place.service.operations.register_baseline("flights", fit().to_json())
+    given = flights(START, 200, 3 * MINUTE)
+    for part in (given[:50], given[50:]):
+        place.take(part, [])
+        place.settle()
+        place.close()
+        place.open()
+    place.clock.advance(timedelta(days=3))
+    place.settle()
+    assert sum(one.rows for one in place.service.operations.windows("flights", limit=9)) == 200
+    place.close()
