@@ -55,10 +55,11 @@ class ModelSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionFacts:
-    """The newest judged windows of a version, for the gauges: of its inputs, and of its quality."""
+    """The newest judged windows of a version, or of a segment of it: of its inputs, and of its quality."""
 
     model: str
     model_version: str
+    segment: str = ALL_ROWS
     inputs: WindowRecord | None
     quality: WindowRecord | None
     reference: Mapping[str, Measure]
@@ -66,10 +67,11 @@ class VersionFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricsFacts:
-    """Everything that the gauges show."""
+    """Everything that the gauges show. ``segments`` are those of every model's current version."""
 
     models: tuple[ModelSummary, ...]
     versions: tuple[VersionFacts, ...]
+    segments: tuple[VersionFacts, ...] = ()
     firing: tuple[Alert, ...]
     outbox_pending: int
     room: SpoolRoom
@@ -235,9 +237,11 @@ class Operations:
                 limit=min(limit, _MOST_WINDOWS),
             )
 
-    def reference_performance(self, model: str, model_version: str) -> Mapping[str, Measure]:
-        """The quality that a version's baseline measured; empty where it measured none."""
-        performance = self._baselines.get(model, model_version).performance
+    def reference_performance(self, model: str, model_version: str, segment: str = ALL_ROWS) -> Mapping[str, Measure]:
+        """The quality that a version's baseline measured, of a segment of it; empty where it measured none."""
+        baseline = self._baselines.get(model, model_version)
+        part = baseline if segment == ALL_ROWS else baseline.segments.get(segment)
+        performance = part.performance if part is not None else None
         return performance.sums.measures() if performance is not None else {}
 
     def alerts(self, model: str | None = None, limit: int = _RECENT) -> list[Alert]:
@@ -302,12 +306,19 @@ class Operations:
         with self._state.read() as reader:
             models = tuple(self._summary(reader, model, unapplied) for model in reader.models())
             versions = tuple(self._facts(reader, one.model, version) for one in models for version in one.versions)
+            segments = tuple(
+                self._facts(reader, one.model, one.current_version, stream.key.segment)
+                for one in models
+                for stream in reader.streams(one.model)
+                if stream.key.model_version == one.current_version and stream.key.segment != ALL_ROWS
+            )
             firing = tuple(reader.alerts(state=AlertState.FIRING))
             pending = len(reader.outbox(state=OutboxState.PENDING))
             log_files, log_bytes = reader.log_size()
         return MetricsFacts(
             models=models,
             versions=versions,
+            segments=segments,
             firing=firing,
             outbox_pending=pending,
             room=self._spool.room(),
@@ -333,18 +344,19 @@ class Operations:
             retrain=retrains[0] if retrains else None,
         )
 
-    def _facts(self, reader: StateReader, model: str, model_version: str) -> VersionFacts:
-        inputs = reader.windows(model, model_version=model_version, segment=ALL_ROWS, limit=1)
+    def _facts(self, reader: StateReader, model: str, model_version: str, segment: str = ALL_ROWS) -> VersionFacts:
+        inputs = reader.windows(model, model_version=model_version, segment=segment, limit=1)
         quality = reader.windows(
-            model, model_version=model_version, segment=ALL_ROWS, stage=WindowStage.COMPLETE, limit=1
+            model, model_version=model_version, segment=segment, stage=WindowStage.COMPLETE, limit=1
         )
         self._baselines.get(model, model_version, reader=reader)
         return VersionFacts(
             model=model,
             model_version=model_version,
+            segment=segment,
             inputs=inputs[0] if inputs else None,
             quality=quality[0] if quality else None,
-            reference=self.reference_performance(model, model_version),
+            reference=self.reference_performance(model, model_version, segment),
         )
 
 

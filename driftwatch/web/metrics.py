@@ -114,6 +114,7 @@ class ServiceCollector(Collector):
             *(series for model in facts.models for series in _of_model(model)),
             *(series for version in newest_first for series in _of_version(version)),
             *_findings_in_turn(newest_first),
+            *(series for segment in facts.segments for series in _of_version(segment)),
         ]
         # The same series twice would spoil the whole scrape.
         unlike = {(one.name, one.labels): one for one in wanted if not isnan(one.value)}
@@ -153,7 +154,7 @@ def _of_model(model: ModelSummary) -> Iterator[Series]:
 
 
 def _of_version(version: VersionFacts) -> Iterator[Series]:
-    labels = (version.model, version.model_version)
+    labels = (version.model, version.model_version, version.segment)
     for stage, window in (("inputs", version.inputs), ("quality", version.quality)):
         if window is not None:
             yield Series("window_rows", (*labels, stage), window.rows)

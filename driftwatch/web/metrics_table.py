@@ -28,6 +28,7 @@ class Metric:
 
 
 _VERSION = ("model", "model_version")
+_STREAM = (*_VERSION, "segment")
 _FINDING = (*_VERSION, "kind", "column", "statistic")
 _GAUGE, _COUNTER, _HISTOGRAM = MetricKind.GAUGE, MetricKind.COUNTER, MetricKind.HISTOGRAM
 
@@ -35,18 +36,14 @@ METRICS: tuple[Metric, ...] = (
     Metric("drift_score", _GAUGE, _FINDING, "Distance of the newest judged window from the baseline."),
     Metric("drift_threshold", _GAUGE, _FINDING, "Tolerance of the score: what is beyond it counts as evidence."),
     Metric("drift_detected", _GAUGE, _FINDING, "1 where the finding of the newest judged window is drift, else 0."),
-    Metric("evidence", _GAUGE, (*_VERSION, "kind"), "Evidence of drift gathered over windows."),
-    Metric("evidence_limit", _GAUGE, (*_VERSION, "kind"), "Evidence at which the false-alarm budget allows an alert."),
-    Metric("window_rows", _GAUGE, (*_VERSION, "stage"), "Rows of the newest judged window."),
+    Metric("evidence", _GAUGE, (*_STREAM, "kind"), "Evidence of drift gathered over windows."),
+    Metric("evidence_limit", _GAUGE, (*_STREAM, "kind"), "Evidence at which the false-alarm budget allows an alert."),
+    Metric("window_rows", _GAUGE, (*_STREAM, "stage"), "Rows of the newest judged window."),
     Metric(
-        "window_end_timestamp_seconds", _GAUGE, (*_VERSION, "stage"), "Where the newest judged window ends, event time."
+        "window_end_timestamp_seconds", _GAUGE, (*_STREAM, "stage"), "Where the newest judged window ends, event time."
     ),
-    Metric(
-        "performance", _GAUGE, (*_VERSION, "metric", "kind"), "Quality of the model: realized, or of the reference."
-    ),
-    Metric(
-        "label_coverage_ratio", _GAUGE, _VERSION, "Labels by rows of the newest window whose labels had their time."
-    ),
+    Metric("performance", _GAUGE, (*_STREAM, "metric", "kind"), "Quality of the model: realized, or of the reference."),
+    Metric("label_coverage_ratio", _GAUGE, _STREAM, "Labels by rows of the newest window whose labels had their time."),
     Metric("label_delay_seconds", _HISTOGRAM, ("model",), "Time from a prediction to its label, event time."),
     Metric("predictions_total", _COUNTER, _VERSION, "Predictions that were counted in their window."),
     Metric("labels_total", _COUNTER, (*_VERSION, "outcome"), "Labels by what became of them."),

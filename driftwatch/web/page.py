@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import urlencode
@@ -68,11 +68,12 @@ class ModelCard:
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """The chosen model: its windows, newest first, and its quality over them."""
+    """The chosen model: its windows, newest first, its quality over them, and each segment's newest window."""
 
     summary: ModelSummary
     measure: str
     rows: tuple[WindowRow, ...]
+    segments: tuple[WindowRow, ...]
     latest: WindowRow | None
     sparkline: Sparkline | None
 
@@ -161,12 +162,22 @@ def _detail(operations: Operations, facts: MetricsFacts, summary: ModelSummary) 
     for window in windows:
         known = references.get(window.key.model_version, {}).get(measure)
         rows.append(_row(window, window.performance.get(measure), known.value if known is not None else None))
+    segments = tuple(_segment_rows(facts, summary.model, measure))
     latest = next((row for row in rows if row.loss is not None), None)
     line = Sparkline.of(
         [(row.window.key.model_version, row.span, row.loss) for row in reversed(rows) if row.loss is not None],
         latest.reference if latest else None,
     )
-    return Detail(summary, words(measure), tuple(rows), latest, line)
+    return Detail(summary, words(measure), tuple(rows), segments, latest, line)
+
+
+def _segment_rows(facts: MetricsFacts, model: str, measure: str) -> Iterator[WindowRow]:
+    """The newest window of each segment of the current version, one whose labels had their time if there is any."""
+    for one in facts.segments:
+        newest = one.quality or one.inputs
+        if one.model == model and newest is not None:
+            known = one.reference.get(measure)
+            yield _row(newest, newest.performance.get(measure), known.value if known is not None else None)
 
 
 def _measure(windows: Sequence[WindowRecord], referenced: Sequence[str]) -> str:

@@ -70,7 +70,7 @@ def windows_router(operations: Operations) -> APIRouter:
             limit=limit,
         )
         references = {
-            version: operations.reference_performance(model, version)
+            version: operations.reference_performance(model, version, segment)
             for version in {one.key.model_version for one in found}
         }
         return PerformanceView(

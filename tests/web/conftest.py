@@ -126,7 +126,8 @@ def served(app: ASGIApp, tls: ssl.SSLContext | None = None) -> Iterator[str]:
 def made(data: Path, document: str, **options: Any) -> Iterator[Web]:
     clock = ManualClock(START + timedelta(days=365))
     sink = RecordingSink()
-    settings = load_settings(data=data, window=timedelta(days=1), label_wait=timedelta(hours=6), **options)
+    usual = {"window": timedelta(days=1), "label_wait": timedelta(hours=6)}
+    settings = load_settings(data=data, **(usual | options))
     service = assemble(
         settings, spool=MemorySpool(), log=MemoryLog(), state=MemoryState(), clock=clock, told={"webhook": sink}
     )

@@ -132,16 +132,35 @@ def test_a_fixed_p_value_is_no_limit_of_the_score() -> None:
 
 def test_quality_stands_beside_the_reference_and_coverage() -> None:
     page = rendered(facts(version()))
-    labels = {"model": "flights", "model_version": "1"}
+    labels = {"model": "flights", "model_version": "1", "segment": ""}
     assert value(page, "performance", metric="mae", kind="realized", **labels) == 12.5
     assert value(page, "performance", metric="mae", kind="reference", **labels) == 10.0
     assert value(page, "label_coverage_ratio", **labels) == 0.75
     assert value(page, "window_rows", stage="quality", **labels) == 200
 
 
+def test_segments_have_rows_evidence_and_quality_and_no_series_of_findings() -> None:
+    one = replace(version(finding("age", Status.DRIFT)), segment="country=DE")
+    page = rendered(replace(facts(version()), segments=(one,)))
+    labels = {"model": "flights", "model_version": "1", "segment": "country=DE"}
+    assert value(page, "window_rows", stage="quality", **labels) == 200
+    assert value(page, "evidence", kind="feature_drift", **labels) == 2.5
+    assert value(page, "performance", metric="mae", kind="realized", **labels) == 12.5
+    assert value(page, "label_coverage_ratio", **labels) == 0.75
+    assert not [name for name, _ in samples(page) if name.startswith("drift_")]
+
+
+def test_segments_are_left_off_before_the_whole_is() -> None:
+    parts = tuple(replace(version(), segment=f"country={number}") for number in range(50))
+    page = rendered(replace(facts(version(finding("age"))), segments=parts), max_series=20)
+    assert value(page, "drift_score", model="flights", model_version="1", kind="feature_drift", column="age",
+                 statistic="psi") == 0.3  # fmt: skip
+    assert value(page, "series_omitted") > 100
+
+
 def test_evidence_stands_beside_its_limit() -> None:
     page = rendered(facts(version()))
-    labels = {"model": "flights", "model_version": "1", "kind": "feature_drift"}
+    labels = {"model": "flights", "model_version": "1", "segment": "", "kind": "feature_drift"}
     assert (value(page, "evidence", **labels), value(page, "evidence_limit", **labels)) == (2.5, 90.0)
 
 
