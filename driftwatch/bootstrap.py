@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from driftwatch.core.pseudonyms import Pseudonyms
@@ -19,6 +19,7 @@ from driftwatch.pipeline.export import EventPart
 from driftwatch.pipeline.ingest import Ingest, IngestLimits
 from driftwatch.pipeline.judge import Judge, JudgeSettings
 from driftwatch.pipeline.keep_log import KeepLog, LogKeeper
+from driftwatch.pipeline.keep_state import KeepState, StateKeeper
 from driftwatch.pipeline.operations import ModelLimits, Operations
 from driftwatch.pipeline.privacy import Privacy, PrivacyRules
 from driftwatch.pipeline.readers import Readers
@@ -96,6 +97,13 @@ def segment_plan(settings: Settings) -> SegmentPlan:
 def keep_log(settings: Settings) -> KeepLog:
     """How long the log is kept."""
     return KeepLog(age=settings.log_keep, size_bytes=settings.log_bytes, files=settings.log_day_files)
+
+
+def keep_state(settings: Settings) -> KeepState:
+    """How long the state remembers: never less than windows that may be judged again need."""
+    window = settings.window if isinstance(settings.window, timedelta) else timedelta(0)
+    needed = window + max(settings.label_horizon, settings.label_wait + settings.keep)
+    return KeepState(windows=max(settings.windows_keep, needed), slices=max(settings.slices_keep, needed))
 
 
 def sinks(settings: Settings) -> dict[str, Sink]:
@@ -220,7 +228,13 @@ def assemble(
     )
     readers = Readers(state, log, clock)
     log_keeper = LogKeeper(state, log, clock, telemetry, keep_log(settings), readers)
-    runner = Runner(pipeline, Deliverer(state, told, clock, telemetry), log_keeper.step, pace)
+    state_keeper = StateKeeper(state, clock, keep_state(settings))
+
+    def housekeep() -> bool:
+        """Both have their turn."""
+        return any([log_keeper.step(), state_keeper.step()])
+
+    runner = Runner(pipeline, Deliverer(state, told, clock, telemetry), housekeep, pace)
     limits = IngestLimits(
         features=settings.max_features, extra_features=settings.max_extra_features, ahead=settings.ahead
     )

@@ -582,6 +582,25 @@ class StateTransaction(StateReader, LabelJoin, Protocol):
         """Insert or replace by id."""
         ...
 
+    def forget_slices(self, model: str, before: int, limit: int) -> int:
+        """Forget a model's slices whose ``reached`` lies before, oldest first; answers how many.
+
+        About ``limit`` at most: those that are equal to the last one go with it. Likewise below.
+        """
+        ...
+
+    def forget_history(self, model: str, before: datetime, limit: int) -> int:
+        """Forget windows that ended, alerts that were resolved and retrains that were finished before.
+
+        The latest retrain stays. What windows of replaced versions left to be remembered goes when the last event of
+        their stream lies before.
+        """
+        ...
+
+    def forget_messages(self, before: datetime, limit: int) -> int:
+        """Forget messages that were delivered or given up and created before."""
+        ...
+
     def add_log_files(self, files: Sequence[LogFile]) -> None:
         """Count these files from now on; a path that counts already is replaced."""
         ...

@@ -243,6 +243,14 @@ class Settings(BaseSettings):
     log_bytes: int = Field(
         0, ge=0, description="Most bytes of the log: the oldest days go, needed or not. 0 for no bound."
     )
+    windows_keep: Duration = Field(
+        parse_duration("400d"),
+        description="How long judged windows, alerts, retrains and notifications are remembered, likewise.",
+    )
+    slices_keep: Duration = Field(
+        parse_duration("100d"),
+        description="How long profiles are kept, likewise; never less than their windows need: they wait for labels.",
+    )
     log_day_files: int = Field(16, ge=2, description="So many small files of a day of the log become one.")
     duplicate_horizon: Duration = Field(parse_duration("7d"), description="How long a prediction_id is remembered.")
     ahead: Duration = Field(parse_duration("5min"), description="How far an event's time may lie in the future.")

@@ -21,6 +21,7 @@ from driftwatch.ports import (
     StoredStream,
     StreamKey,
 )
+from driftwatch.stores import state_retention as retention
 from driftwatch.stores import state_rows as rows
 from driftwatch.stores import state_tables as tables
 from driftwatch.stores.state_bulk import put
@@ -140,6 +141,18 @@ class SqlStateTransaction(SqlStateReader):
     def put_message(self, message: OutboxMessage) -> None:
         """Insert or replace by id."""
         put(self._connection, tables.message, [rows.message_row(message)], key=("message_id",))
+
+    def forget_slices(self, model: str, before: int, limit: int) -> int:
+        """Forget a model's old slices, oldest first."""
+        return retention.forget_slices(self._connection, model, before, limit)
+
+    def forget_history(self, model: str, before: datetime, limit: int) -> int:
+        """Forget a model's old windows, alerts and retrains."""
+        return retention.forget_history(self._connection, model, before, limit)
+
+    def forget_messages(self, before: datetime, limit: int) -> int:
+        """Forget old messages that nobody waits for."""
+        return retention.forget_messages(self._connection, before, limit)
 
     def add_log_files(self, files: Sequence[LogFile]) -> None:
         """Count these files from now on."""

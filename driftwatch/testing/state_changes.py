@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any, TypeVar
 
-from driftwatch.core.records import Alert, RetrainEpisode, RetrainStep, WindowRecord, WindowStage
+from driftwatch.core.records import Alert, AlertState, RetrainEpisode, RetrainStep, WindowRecord, WindowStage
+from driftwatch.core.retrain import FINISHED
+from driftwatch.core.windows import to_microseconds
 from driftwatch.errors import StateConflict, UnknownRetrain
-from driftwatch.ports import LogFile, OutboxMessage, StoredBaseline, StoredSlice, StoredStream, StreamKey
+from driftwatch.ports import LogFile, OutboxMessage, OutboxState, StoredBaseline, StoredSlice, StoredStream, StreamKey
 from driftwatch.testing.state_join import MemoryLabelJoin
+
+KeyT = TypeVar("KeyT")
 
 
 class MemoryStateTransaction(MemoryLabelJoin):
@@ -97,6 +102,43 @@ class MemoryStateTransaction(MemoryLabelJoin):
         """Insert or replace by id."""
         self._contents.messages[message.message_id] = message
 
+    def forget_slices(self, model: str, before: int, limit: int) -> int:
+        """Forget a model's old slices, oldest first."""
+        found = self._contents.slices
+        old = [key for key, one in found.items() if key.model == model and one.reached < before]
+        return _drop(found, sorted(old, key=lambda key: found[key].reached)[:limit])
+
+    def forget_history(self, model: str, before: datetime, limit: int) -> int:
+        """Forget a model's old windows, alerts and retrains."""
+        windows, alerts, retrains = self._contents.windows, self._contents.alerts, self._contents.retrains
+        old_windows = sorted((key for key in windows if key.model == model and key.end < before), key=lambda k: k.end)
+        old_alerts = [
+            key
+            for key, one in alerts.items()
+            if one.model == model and one.state is AlertState.RESOLVED and one.ended is not None and one.ended < before
+        ]
+        mine = [one for one in retrains.values() if one.model == model]
+        latest = max((one.triggered for one in mine), default=before)
+        old_retrains = [one.retrain_id for one in mine if one.state in FINISHED and one.triggered < min(before, latest)]
+        forgotten = _drop(windows, old_windows[:limit]) + _drop(alerts, old_alerts[:limit])
+        return forgotten + _drop(retrains, old_retrains[:limit]) + self._forget_replaced(model, to_microseconds(before))
+
+    def _forget_replaced(self, model: str, before: int) -> int:
+        versions = self.baselines(model)
+        replaced = {one.model_version for one in versions[:-1]}
+        busy = {key for key, one in self._contents.streams.items() if one.latest_event >= before}
+        memories = self._contents.memories
+        old = [
+            key for key in memories if key[0].model == model and key[0].model_version in replaced and key[0] not in busy
+        ]
+        return _drop(memories, old)
+
+    def forget_messages(self, before: datetime, limit: int) -> int:
+        """Forget old messages that nobody waits for."""
+        messages = self._contents.messages
+        old = [one for one in messages.values() if one.state is not OutboxState.PENDING and one.created_at < before]
+        return _drop(messages, [one.message_id for one in sorted(old, key=lambda one: one.created_at)[:limit]])
+
     def add_log_files(self, files: Sequence[LogFile]) -> None:
         """Count these files from now on."""
         self.forget_log_files([one.path for one in files])
@@ -113,3 +155,9 @@ class MemoryStateTransaction(MemoryLabelJoin):
         for path in paths:
             self._contents.log_files.pop(path, None)
             self._contents.retired_files.pop(path, None)
+
+
+def _drop(found: dict[KeyT, Any], keys: Sequence[KeyT]) -> int:
+    for key in keys:
+        del found[key]
+    return len(keys)
