@@ -290,8 +290,8 @@ def load_settings(config: Path | None = None, **options: Any) -> Settings:
     except SettingsError as error:
         name = next((one for one in Settings.model_fields if f'"{one}"' in str(error)), None)
         raise SettingError("is no JSON, which the environment has lists and tables in.", field=name) from None
-    except ValueError as error:
-        raise FileError(f"is no TOML: {error}", field=str(config)) from None
+    except (ValueError, RecursionError) as error:
+        raise FileError(f"is no TOML: {error}.", field=str(config)) from None
     finally:
         _CONFIG.reset(before)
     if settings.tokens_file is not None:
@@ -323,7 +323,7 @@ def _tokens_of(path: Path) -> tuple[TokenSetting, ...]:
         raise FileError(
             f"{found_error.field}: {found_error.problem}", field=str(path), remedy="Check tokens_file."
         ) from None
-    except ValueError:
+    except (ValueError, RecursionError):
         # What a parser says of it might repeat a token that somebody put there.
         raise FileError("is no TOML.", field=str(path), remedy="Check tokens_file.") from None
     return found.tokens

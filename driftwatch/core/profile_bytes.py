@@ -94,6 +94,8 @@ def _column(reader: _Reader, length: int) -> tuple[NDArray[np.int64], EncodedMom
         counts = np.zeros(length, dtype=np.int64)
     elif width in _WIDTHS:
         counts = np.frombuffer(reader.take(width * length), dtype=_WIDTHS[width]).astype(np.int64)
+        if counts.min(initial=0) < 0:
+            raise ValueError("the profile is altered: a count is negative")
     else:
         raise ValueError("the profile is altered: unknown width of counts")
     if reader.take(1)[0] == 0:
@@ -103,6 +105,8 @@ def _column(reader: _Reader, length: int) -> tuple[NDArray[np.int64], EncodedMom
         return counts, (0, 0, 0, np.inf, -np.inf)
     total, squares = reader.integer(), reader.integer()
     minimum, maximum = struct.unpack("<dd", reader.take(16))
+    if not -np.inf < minimum <= maximum < np.inf:
+        raise ValueError("the profile is altered: its extremes are none")
     return counts, (count, total, squares, minimum, maximum)
 
 

@@ -77,6 +77,7 @@ def test_tokens_in_the_environment_and_in_the_file_are_all_good(
         '[[tokens]]\nname = "a"\nscopes = []\nhash = ""',
         '[[tokens]]\ntoken = "SECRET"',
         'tokens = "SECRET"',
+        "SECRET = " + "[" * 5_000,
     ],
 )
 def test_what_is_wrong_with_a_file_of_tokens_is_said_without_what_is_in_it(tmp_path: Path, text: str) -> None:
@@ -85,6 +86,13 @@ def test_what_is_wrong_with_a_file_of_tokens_is_said_without_what_is_in_it(tmp_p
     with pytest.raises(FileError, match=r"tokens\.toml") as caught:
         load_settings(tokens_file=path)
     assert "SECRET" not in str(caught.value)
+
+
+def test_settings_that_are_nested_without_end_are_a_file_error(tmp_path: Path) -> None:
+    path = tmp_path / "driftwatch.toml"
+    path.write_text("max_models = " + "[" * 5_000)
+    with pytest.raises(FileError, match=r"driftwatch\.toml: is no TOML"):
+        load_settings(path)
 
 
 def test_tokens_in_the_environment_that_are_no_json_are_a_setting_error_without_what_is_in_it(

@@ -212,6 +212,9 @@ def test_any_body_with_a_right_checksum_is_read_or_refused(body):
         (b"\x00\x03", "unknown width"),
         (b"\x00\x00\x01\x01\xff\xff\x7f\x01", "out of range"),
         (b"\x00\x00\x01\x01\x00\xff\x7f", "out of range"),
+        (b"\x00\x08" + b"\xff" * 8 * 2_000, "a count is negative"),
+        (b"\x00\x00\x01\x01\x00\x01\x01\x00\x01\x01" + struct.pack("<dd", math.nan, 1.0), "its extremes are none"),
+        (b"\x00\x00\x01\x01\x00\x01\x01\x00\x01\x01" + struct.pack("<dd", 2.0, 1.0), "its extremes are none"),
     ],
 )
 def test_a_body_that_cannot_be_says_what_is_wrong(body, words):
