@@ -93,8 +93,12 @@ class Load:
             self._stop.set()
             for thread in self._threads:
                 thread.join(120)
-        assert not self._problems, self._problems
+        self.check()
         assert not any(thread.is_alive() for thread in self._threads)
+
+    def check(self) -> None:
+        """Fail where a sender has found that something is wrong."""
+        assert not self._problems, self._problems
 
     def _guarded(self, number: int, choice: random.Random) -> None:
         try:

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from driftwatch import Client
@@ -74,9 +75,14 @@ class Serving:
         with Client(self.url) as client:
             until(lambda: self._died() or _ready(client), what="readiness")
 
-    def wait_for_death(self, seconds: float = START_SECONDS) -> None:
-        """Wait until it has killed itself."""
-        until(self._died, seconds, "the crash")
+    def wait_for_death(self, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """Wait until it has killed itself; ``meanwhile`` may find out that it never will."""
+
+        def died() -> bool:
+            meanwhile()
+            return self._died()
+
+        until(died, 2 * START_SECONDS, "the crash")
 
     def kill(self) -> None:
         """Kill it from outside."""

@@ -69,7 +69,7 @@ def test_a_service_that_is_killed_at_every_step_loses_nothing_and_counts_nothing
                 serving.kill()
                 serving.start(crash_at=place)
                 if place:
-                    serving.wait_for_death()
+                    serving.wait_for_death(load.check)
                 else:
                     time.sleep(choice.uniform(0.05, 1.0))
                     serving.kill()
