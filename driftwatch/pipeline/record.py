@@ -62,10 +62,11 @@ class Recorder:
         """All entries of the plan, also of one that was made when more rows went to a file."""
         found: list[SpoolEntry] = []
         while (after := found[-1].sequence if found else logged) < planned:
-            read = self._spool.read(after, self._rows)
+            read = [one for one in self._spool.read(after, self._rows) if one.sequence <= planned]
             if not read:
+                # A spool that is not of this state's moment: `driftwatch doctor` says what is missing.
                 break
-            found += [one for one in read if one.sequence <= planned]
+            found += read
         return found
 
     def _forget_through(self, sequence: int) -> None:

@@ -30,7 +30,7 @@ def test_what_was_acknowledged_before_a_backup_is_there_once_after_it_is_restore
     load = Load(serving.url, most_rows=100)
     copies: list[tuple[Path, set[str]]] = []
     with load.running() as ledger:
-        for number in range(3):
+        for number in range(2):
             until(lambda wanted=1_500 * (number + 1): len(ledger.predictions) > wanted, what="load")
             acknowledged = set(ledger.predictions)
             copies.append((tmp_path / f"copy{number}.tar", acknowledged))

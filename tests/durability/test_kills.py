@@ -34,7 +34,6 @@ SHORT = (
     "log.retired",
     "spool.committed",
     "stages.saved",
-    "stages.committed",
     "record.files_written",
     "record.counted",
     "ids.file_written",
@@ -45,7 +44,7 @@ SHORT = (
 def plan(kills: int, choice: random.Random) -> list[str]:
     """Where to kill: every step in turn, and then at random moments; the short form has the steps that matter most."""
     if not kills:
-        return [*(f"{name}:{choice.randint(1, 3)}" for name in SHORT), "", ""]
+        return [*(f"{name}:{choice.randint(1, 3)}" for name in SHORT), ""]
     steps = [name for name in POINTS if name not in AT_SENDERS]
     places = [f"{name}:{choice.randint(1, 4)}" for name in steps * 2]
     places += [""] * max(10, kills - len(places))

@@ -97,3 +97,14 @@ def test_what_a_dead_process_counted_and_did_not_forget_leaves_the_spool(make_wo
     assert world.spool.pending_rows() == 0
     assert not after.unrecorded()
     assert ids_in_log(world) == EXPECTED
+
+
+def test_a_plan_whose_entries_are_gone_does_not_keep_the_others_from_the_log(make_world) -> None:
+    world = unrecorded_world(make_world)
+    with pytest.raises(Crash):
+        Recorder(world.spool, world.log, CrashingState(world.state, 2), rows_a_file=60).record()
+    with world.state.read() as reader:
+        world.spool.remove_through(reader.mark("planned"))
+    world.day(2, rows=5, labelled=False)
+    world.service.pipeline.flush()
+    assert set(ids_in_log(world)) >= {f"2-{row}" for row in range(5)}
