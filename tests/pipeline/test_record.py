@@ -107,4 +107,5 @@ def test_a_plan_whose_entries_are_gone_does_not_keep_the_others_from_the_log(mak
         world.spool.remove_through(reader.mark("planned"))
     world.day(2, rows=5, labelled=False)
     world.service.pipeline.flush()
+    world.service.pipeline.flush()
     assert set(ids_in_log(world)) >= {f"2-{row}" for row in range(5)}
