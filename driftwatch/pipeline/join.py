@@ -19,6 +19,11 @@ from driftwatch.core.windows import MICROSECONDS
 from driftwatch.pipeline.work import Work
 from driftwatch.ports import JoinedLabels, Outstanding, SliceKey
 
+_IN_NO_WINDOW = np.nan
+"""Takes the place of a prediction that no window counts: none that was accepted is missing."""
+
+_NO_SLICE = -(2**62)
+
 
 def join_labels(work: Work) -> None:
     """Join the step's predictions and labels with what was there before."""
@@ -44,6 +49,8 @@ def _outstanding(work: Work, batch: PredictionBatch) -> Outstanding:
     placement, values = work.placement(batch), _packed(baseline, batch)
     if work.plan.counted:
         values = np.hstack([values, placement.positions])
+    for rows in work.dropped(batch):
+        values[rows, 0] = _IN_NO_WINDOW
     return Outstanding(
         prediction_ids=batch.prediction_ids,
         model_version=batch.model_version,
@@ -62,7 +69,7 @@ def _add_joined(work: Work, model: str, joined: JoinedLabels) -> None:
     corrected = _is_present(joined.replaced)
     for key, rows in _by_slice(work, baseline, joined):
         sums = work.slice(key)
-        if sums.rows == 0:
+        if sums.rows == 0 or key.start == _NO_SLICE:
             if key.segment == ALL_ROWS:
                 work.tally.count("events_dropped_total", len(rows), model=model, reason="label_late")
             continue
@@ -81,7 +88,7 @@ def _by_slice(work: Work, baseline: Baseline, joined: JoinedLabels) -> Iterator[
     """The labels by slice, in every stream that their predictions are part of."""
     for segment, division, rows in divided(joined.segments):
         positions = _positions(work, baseline, joined, division)[rows]
-        starts = work.plan.slice_starts(positions)
+        starts = np.where(np.isnan(joined.values[rows, 0]), _NO_SLICE, work.plan.slice_starts(positions))
         for start in np.unique(starts).tolist():
             key = SliceKey(model=baseline.model, model_version=joined.model_version, segment=segment, start=start)
             yield key, rows[starts == start]

@@ -39,6 +39,7 @@ def _add(work: Work, batch: PredictionBatch, part: Part) -> None:
         sums = work.slice(key)
         if not work.takes_rows(key):
             dropped += len(rows)
+            work.drop(batch, rows)
             continue
         latest = int(times.max())
         stream = grown(

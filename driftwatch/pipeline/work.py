@@ -6,6 +6,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from driftwatch.core.baseline import Baseline
 from driftwatch.core.events import PredictionBatch, joined_predictions
 from driftwatch.core.performance import PerformanceSums
@@ -49,6 +52,7 @@ class Work:
     _predictions: list[PredictionBatch] | None = None
     _placements: dict[int, Placement] = field(default_factory=dict)
     _kept_from: dict[str, int] = field(default_factory=dict)
+    _dropped: dict[int, list[NDArray[np.intp]]] = field(default_factory=dict)
 
     def baseline(self, model: str, model_version: str) -> Baseline:
         """The baseline of a version, as this transaction sees it."""
@@ -69,6 +73,14 @@ class Work:
         if id(batch) not in self._placements:
             self._placements[id(batch)] = placed(batch, self.plan, self.segments, self.streams(batch.model))
         return self._placements[id(batch)]
+
+    def drop(self, batch: PredictionBatch, rows: NDArray[np.intp]) -> None:
+        """Say that no window counts these rows of one of the step's batches."""
+        self._dropped.setdefault(id(batch), []).append(rows)
+
+    def dropped(self, batch: PredictionBatch) -> list[NDArray[np.intp]]:
+        """The rows that `drop` was told of."""
+        return self._dropped.get(id(batch), [])
 
     def streams(self, model: str) -> dict[StreamKey, StoredStream]:
         """A model's streams as they stand now."""

@@ -73,6 +73,41 @@ def test_rows_and_labels_in_any_order_come_to_what_they_come_to_in_order(make_wo
         assert told(late, segment) == told(in_order, segment)
 
 
+def test_many_stale_windows_are_judged_again_a_few_a_step(make_world, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_order, late = make_world(), make_world()
+    for world in (in_order, late):
+        world.register()
+    days = [day(number, moved=1.25) for number in range(9)]
+    for one in days:
+        send(in_order, one)
+    for one in days:
+        send(late, one[:150])
+    monkeypatch.setattr("driftwatch.pipeline.judge._MOST_AGAIN", 3)
+    send(late, [flight for one in days for flight in one[150:]])
+    rows = [one.rows for one in told(late)]
+    assert rows.count(200) < 7, "the others follow in later steps"
+    for _ in range(20):
+        late.settle()
+    assert told(late) == told(in_order)
+
+
+def test_a_step_that_fails_leaves_its_windows_stale(world, monkeypatch: pytest.MonkeyPatch) -> None:
+    send(world, day(0))
+    send(world, day(1))
+
+    def fails(*_: object, **__: object) -> None:
+        raise OSError("broken")
+
+    world.predict([one.prediction for one in day(0, 50, name="late")])
+    with monkeypatch.context() as broken:
+        broken.setattr("driftwatch.pipeline.alerts.follow", fails)
+        with pytest.raises(OSError, match="broken"):
+            world.settle()
+    assert window_of(world, 0).rows == 200
+    world.settle()
+    assert window_of(world, 0).rows == 250
+
+
 def test_a_trickle_of_late_rows_judges_a_window_again_once_in_a_while(world) -> None:
     send(world, day(0))
     send(world, day(1))
@@ -147,6 +182,7 @@ def test_rows_of_a_window_that_is_kept_no_longer_are_dropped_and_stay_in_the_log
     assert window_of(world, 1).rows == 200
     assert counted(world, "events_dropped_total", reason="late") == 40
     assert counted(world, "predictions_total") == 6 * 200
+    assert (window_of(world, 1).labels, counted(world, "events_dropped_total", reason="label_late")) == (200, 40)
     parts = world.service.operations.export("flights", start=START + DAY, end=START + 2 * DAY)
     assert sum(len(part.predictions) for part in parts) == 240
 
