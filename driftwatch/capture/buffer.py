@@ -13,9 +13,8 @@ import time
 from collections import Counter, deque
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
-from driftwatch.capture.events import Call
 from driftwatch.capture.lifetime import Lifetime
 from driftwatch.capture.prediction_ids import ROWS_APART, random_origin
 
@@ -65,6 +64,22 @@ class BufferLimits:
     idle_seconds: float = 10.0
 
 
+class Held(Protocol):
+    """What a buffer holds: the first ``kept`` of ``count`` rows, of about ``size_bytes``.
+
+    ``paired`` says that its events are those of something else that is held too; ``accounted`` belongs to the buffer.
+    """
+
+    count: int
+    kept: int
+    size_bytes: int
+    paired: bool
+    accounted: bool
+
+
+HeldT = TypeVar("HeldT", bound=Held)
+
+
 class Waiting(Protocol):
     """What a delivery may ask of the buffer that it works for."""
 
@@ -77,10 +92,10 @@ class Waiting(Protocol):
         ...
 
 
-class Deliver(Protocol):
+class Deliver(Protocol[HeldT]):
     """Brings calls to the service."""
 
-    def __call__(self, calls: list[Call], waiting: Waiting) -> None:
+    def __call__(self, calls: list[HeldT], waiting: Waiting) -> None:
         """Send them, however long it takes, and count what is dropped."""
         ...
 
@@ -89,7 +104,7 @@ class Deliver(Protocol):
         ...
 
 
-class Buffer:
+class Buffer(Generic[HeldT]):
     """Holds calls until ``deliver`` has had them, in their order.
 
     Holding a call of one row takes no lock, so that a caller never waits for the background thread: several threads
@@ -104,7 +119,7 @@ class Buffer:
         See :class:`BufferLimits`.
     """
 
-    def __init__(self, deliver: Deliver, limits: BufferLimits) -> None:
+    def __init__(self, deliver: Deliver[HeldT], limits: BufferLimits) -> None:
         self._deliver = deliver
         self.limits = limits
         self._begin()
@@ -114,7 +129,7 @@ class Buffer:
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._hurry = threading.Event()
-        self._calls: deque[Call | threading.Event] = deque()
+        self._calls: deque[HeldT | threading.Event] = deque()
         self._sending = 0
         self._more_events = 0
         self._held_bytes = 0
@@ -132,7 +147,7 @@ class Buffer:
             return 0
         return self.limits.events - len(self._calls) - self._sending - self._more_events
 
-    def put(self, call: Call, reason: Dropped = Dropped.BUFFER_FULL) -> None:
+    def put(self, call: HeldT, reason: Dropped = Dropped.BUFFER_FULL) -> None:
         """Hold the call, if there is room. ``reason`` is why rows of it were not copied.
 
         Of a call that is paired nothing is counted as dropped: it would only add to events of another call.
@@ -187,10 +202,10 @@ class Buffer:
             self._closed = True
             self._give_up_at = deadline
         sent = self.flush(timeout_seconds)
-        left: list[Call] = []
+        left: list[HeldT] = []
         while self._calls:
             call = self._calls.popleft()
-            if isinstance(call, Call):
+            if not isinstance(call, threading.Event):
                 left.append(call)
         self.drop(Dropped.CLOSED, sum(call.kept for call in left))
         self._let_go(left)
@@ -213,7 +228,7 @@ class Buffer:
             time.sleep(min(seconds, _SHORTEST_PAUSE_SECONDS))
         return time.monotonic() < self._give_up_at
 
-    def _hold_large(self, call: Call, reason: Dropped) -> bool:
+    def _hold_large(self, call: HeldT, reason: Dropped) -> bool:
         kept = call.kept
         with self._lock:
             lost = call.count - kept
@@ -231,7 +246,7 @@ class Buffer:
             self._calls.append(call)
             return True
 
-    def _let_go(self, calls: list[Call]) -> None:
+    def _let_go(self, calls: list[HeldT]) -> None:
         with self._lock:
             for call in calls:
                 if call.accounted:
@@ -300,9 +315,9 @@ class Buffer:
     def _has_thread(self) -> bool:
         return self._thread is not None
 
-    def _next_batch(self) -> list[Call]:
+    def _next_batch(self) -> list[HeldT]:
         """Take a request's worth, up to the end of a flush."""
-        batch: list[Call] = []
+        batch: list[HeldT] = []
         rows = 0
         while True:
             # Counted before it is taken, so that at no moment it seems to be gone.
@@ -325,4 +340,4 @@ class Buffer:
         return batch
 
 
-__all__ = ["Buffer", "BufferLimits", "Deliver", "Dropped", "Waiting"]
+__all__ = ["Buffer", "BufferLimits", "Deliver", "Dropped", "Held", "Waiting"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from typing import Any
 from urllib.parse import quote
 
 from driftwatch.capture.answers import Acceptance, read_as
@@ -45,7 +46,7 @@ class Delivery:
                 for pair in group:
                     events += self._events_of_one(pair, waiting)
         for start in range(0, len(events), self._batch_events):
-            self._send(events[start : start + self._batch_events], waiting)
+            self.send(events[start : start + self._batch_events], waiting)
 
     def close(self) -> None:
         """Close the connections."""
@@ -57,10 +58,11 @@ class Delivery:
         except Exception as error:  # noqa: BLE001 - as above
             kept = pair[0].kept
             waiting.drop(Dropped.UNREADABLE, kept)
-            self._warn(f"{kept} predictions could not be read: {type(error).__name__}")
+            self.warn(f"{kept} predictions could not be read: {type(error).__name__}")
             return []
 
-    def _send(self, events: list[Event], waiting: Waiting) -> None:
+    def send(self, events: list[Any], waiting: Waiting) -> None:
+        """Send events, at most as many as one request takes, however long it takes."""
         body = self._encoded(events, waiting)
         attempt = 0
         while body is not None:
@@ -72,22 +74,22 @@ class Delivery:
             except ServiceRejected as error:
                 if error.status == 413 and len(events) > 1:
                     half = len(events) // 2
-                    self._send(events[:half], waiting)
-                    self._send(events[half:], waiting)
+                    self.send(events[:half], waiting)
+                    self.send(events[half:], waiting)
                     return
                 if error.status not in _LATER_STATUSES:
                     waiting.drop(Dropped.REJECTED, len(events))
                     at_fault = f"; at fault: {error.field}" if error.field else ""
-                    self._warn(f"the service refused {len(events)} predictions (status {error.status}{at_fault})")
+                    self.warn(f"the service refused {len(events)} predictions (status {error.status}{at_fault})")
                     return
                 asked, reason = None, error.detail
-            self._warn(f"predictions wait to be sent: {reason}")
+            self.warn(f"predictions wait to be sent: {reason}")
             if not waiting.pause(_pause_seconds(attempt, asked)):
                 waiting.drop(Dropped.CLOSED, len(events))
                 return
             attempt += 1
 
-    def _encoded(self, events: list[Event], waiting: Waiting) -> bytes | None:
+    def _encoded(self, events: list[Any], waiting: Waiting) -> bytes | None:
         """The events as a JSON array, without those that JSON cannot hold (a lone surrogate, an integer of 80 bits)."""
         import msgspec
 
@@ -95,7 +97,7 @@ class Delivery:
         try:
             return encode(events)
         except (TypeError, ValueError, OverflowError):
-            sound: list[Event] = []
+            sound: list[Any] = []
             for event in events:
                 try:
                     encode(event)
@@ -103,7 +105,7 @@ class Delivery:
                     waiting.drop(Dropped.UNREADABLE, 1)
                 else:
                     sound.append(event)
-            self._warn(f"{len(events) - len(sound)} predictions have values that JSON cannot hold")
+            self.warn(f"{len(events) - len(sound)} predictions have values that JSON cannot hold")
             events[:] = sound
             return encode(sound) if sound else None
 
@@ -111,9 +113,9 @@ class Delivery:
         if answer.rejected:
             waiting.drop(Dropped.REJECTED, len(answer.rejected))
             fields = sorted({one.field or "the event" for one in answer.rejected})
-            self._warn(f"the service refused {len(answer.rejected)} predictions; at fault: {', '.join(fields[:5])}")
+            self.warn(f"the service refused {len(answer.rejected)} predictions; at fault: {', '.join(fields[:5])}")
 
-    def _warn(self, text: str) -> None:
+    def warn(self, text: str) -> None:
         """Log at most once a minute, and never a value of a feature."""
         now = time.monotonic()
         if now >= self._silent_until:

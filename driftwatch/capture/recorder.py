@@ -57,7 +57,7 @@ class Recorder:
         Where recorded calls go.
     """
 
-    def __init__(self, target: Target, buffer: Buffer) -> None:
+    def __init__(self, target: Target, buffer: Buffer[Call]) -> None:
         self.target = target
         self.buffer = buffer
         self._last: ContextVar[Call | None] = ContextVar("driftwatch_last_call", default=None)

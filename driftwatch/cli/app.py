@@ -14,6 +14,7 @@ from driftwatch.cli.check import check
 from driftwatch.cli.demo import demo
 from driftwatch.cli.doctor import doctor
 from driftwatch.cli.export import export
+from driftwatch.cli.proxy import proxy
 from driftwatch.cli.replay import replay
 from driftwatch.cli.serve import serve
 from driftwatch.cli.token import new
@@ -41,6 +42,7 @@ token_app.callback()(lambda: None)
 app.add_typer(token_app, name="token")
 app.command()(check)
 app.command()(serve)
+app.command()(proxy)
 app.command()(replay)
 app.command()(export)
 app.command()(backup)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import socket
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from driftwatch.cli.listening import listen
 from driftwatch.errors import SettingError
 
 
@@ -47,7 +47,7 @@ def serve(
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for talkative in ("alembic", "uvicorn", "httpx"):
         logging.getLogger(talkative).setLevel(logging.WARNING)
-    listener = _listen(settings.host, settings.port)
+    listener = listen(settings.host, settings.port)
     address, bound = listener.getsockname()[:2]
     if not is_loopback(address) and not settings.tokens:
         _without_tokens(settings.host, insecure=settings.insecure)
@@ -76,19 +76,3 @@ def _without_tokens(host: str, *, insecure: bool) -> None:
         "and stop retrains. There are no tokens.",
         err=True,
     )
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """Bind before anything else is opened: a port in use is the commonest mistake."""
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-    except OSError as error:
-        raise SettingError(
-            f"cannot listen on {host}:{port} ({error.strerror}).",
-            field="port",
-            remedy="Stop what listens there, or choose another with --port.",
-        ) from None
-    return listener

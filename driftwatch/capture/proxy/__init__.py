@@ -1,0 +1,1 @@
+"""``driftwatch proxy``: a reverse proxy that copies what a model is asked and answers."""
