@@ -75,8 +75,10 @@ def from_rows(rows: Any, names: Sequence[str] | None = None) -> InputTable:
     width = len(lists[0])
     if any(len(row) != width for row in lists):
         raise EventError("The rows are of unequal length.")
-    columns = [values_of(column) for column in zip(*lists, strict=True)]
-    return table(names, columns, len(rows))
+    if len(lists) < width:
+        # Mostly it is a single row: its values are looked at together.
+        return table(names, [*map(list, zip(*map(values_of, lists), strict=True))], len(rows))
+    return table(names, [values_of(column) for column in zip(*lists, strict=True)], len(rows))
 
 
 def from_columns(columns: Mapping[str, Any]) -> InputTable:

@@ -8,11 +8,11 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from driftwatch.capture.proxy.bodies import Body, ChunkedBody, LengthBody, Payload
+from driftwatch.capture.proxy.exchange import Exchange, problem_answer
 from driftwatch.capture.proxy.heads import BARE_LINE_END, MOST_HEAD_BYTES, Refused, RequestHead, ResponseHead
 
 if TYPE_CHECKING:
     from driftwatch.capture.proxy.server import Proxy
-    from driftwatch.capture.proxy.tap import Tap
     from driftwatch.capture.proxy.upstream import UpstreamConnection
 
 HEAD_SECONDS = 30.0
@@ -24,27 +24,6 @@ LINGER_SECONDS = 2.0
 
 _MOST_WAITING_BYTES = 64 * 1024
 _CLOSE = b"Connection: close"
-# RFC 9110, section 9.2.2.
-_REPEATABLE = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
-
-
-class Exchange:
-    """One request on its way."""
-
-    __slots__ = (
-        "began", "connection", "head", "overhead", "repeatable", "request_done", "status", "tap", "waiting",
-    )  # fmt: skip
-
-    def __init__(self, head: RequestHead, began: float) -> None:
-        self.head = head
-        self.began = began
-        self.connection: UpstreamConnection | None = None
-        self.tap: Tap | None = None
-        self.waiting: list[bytes] = []
-        self.request_done = False
-        self.repeatable = head.method in _REPEATABLE and not head.has_body and not head.is_websocket
-        self.status = 0
-        self.overhead = 0.0
 
 
 class ClientConnection(asyncio.Protocol):
@@ -387,14 +366,7 @@ class ClientConnection(asyncio.Protocol):
     def _answer(self, status: HTTPStatus, detail: str, *, with_body: bool = True) -> None:
         if self.transport.is_closing():
             return
-        body = b'{"title": "%b", "status": %d, "detail": "%b", "instance": "driftwatch proxy"}\n' % (
-            status.phrase.encode(), status.value, detail.encode("ascii", "replace"),
-        )  # fmt: skip
-        head = (
-            b"HTTP/1.1 %d %b\r\nContent-Type: application/problem+json\r\n"
-            b"Content-Length: %d\r\nConnection: close\r\n\r\n" % (status.value, status.phrase.encode(), len(body))
-        )
-        self.transport.write(head + body if with_body else head)
+        self.transport.write(problem_answer(status, detail, with_body=with_body))
 
     def _linger(self) -> None:
         """Close, but let the client read the answer first, which a reset would take from it."""
@@ -422,4 +394,4 @@ class ClientConnection(asyncio.Protocol):
 
 _CONNECTING, _UPSTREAM, _AHEAD = 1, 2, 4
 
-__all__ = ["HEAD_SECONDS", "IDLE_SECONDS", "LINGER_SECONDS", "ClientConnection", "Exchange"]
+__all__ = ["HEAD_SECONDS", "IDLE_SECONDS", "LINGER_SECONDS", "ClientConnection"]

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from driftwatch.capture.buffer import Buffer
-from driftwatch.capture.proxy.downstream import ClientConnection, Exchange
+from driftwatch.capture.proxy.downstream import ClientConnection
+from driftwatch.capture.proxy.exchange import Exchange
 from driftwatch.capture.proxy.heads import Refused, RequestHead
 from driftwatch.capture.proxy.metrics import ProxyMetrics
 from driftwatch.capture.proxy.tap import Tap, TapRules

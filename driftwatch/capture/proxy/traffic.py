@@ -16,7 +16,7 @@ from driftwatch.wire.inference import Expected, InferenceFormat, events_of
 from driftwatch.wire.native import PredictionEvent
 
 _BREATH_SECONDS = 0.0005
-_AT_ONCE = 50
+_AT_ONCE = 100
 
 
 class Captured:

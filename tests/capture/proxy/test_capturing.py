@@ -111,7 +111,7 @@ def test_packed_bodies_and_binary_tensors_are_read(start: Start, model_server: M
     head = json.dumps(
         {"inputs": [{"name": "i", "shape": [1, 2], "datatype": "FP32", "parameters": {"binary_data_size": 8}}]}
     ).encode()
-    status, _, told = ask(
+    _status, _, told = ask(
         start(),
         V2,
         gzip.compress(head + struct.pack("<2f", 1.5, 2.5)),
