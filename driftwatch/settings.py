@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -42,6 +43,8 @@ from driftwatch.web.tokens import MOST_TOKENS, Scope, Token, is_hash
 
 PREFIX = "DRIFTWATCH_"
 
+_LONGEST = timedelta(days=36_500)
+
 _CONFIG: ContextVar[Path | None] = ContextVar("_CONFIG", default=None)
 """The TOML file of the settings that are being read."""
 
@@ -55,7 +58,24 @@ def _duration(value: Any) -> Any:
     return value
 
 
+def _no_less_than_nothing(value: timedelta) -> timedelta:
+    if not timedelta() <= value <= _LONGEST:
+        raise ValueError("must lie between nothing and a hundred years")
+    return value
+
+
+def _something(value: timedelta | int) -> timedelta | int:
+    if isinstance(value, int):
+        if value < 1:
+            raise ValueError("must be at least one row")
+    elif not timedelta() < value <= _LONGEST:
+        raise ValueError("must be more than nothing, and at most a hundred years")
+    return value
+
+
 def _length(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("must be a length such as '1d' or '1000 rows'")
     if isinstance(value, str):
         try:
             return parse_length(value)
@@ -64,8 +84,8 @@ def _length(value: Any) -> Any:
     return value
 
 
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
-WindowLength = Annotated[timedelta | int, BeforeValidator(_length)]
+Duration = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_no_less_than_nothing)]
+WindowLength = Annotated[timedelta | int, BeforeValidator(_length), AfterValidator(_something)]
 
 
 class TokenSetting(BaseModel):

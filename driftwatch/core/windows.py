@@ -35,13 +35,16 @@ MOST_OVERLAPPING = 60
 """Most windows that hold the same row: each of them has evidence of its own, which is kept."""
 
 
+_LONGEST_SECONDS = 36_500 * 86_400.0
+
+
 def parse_duration(text: str) -> timedelta:
     """Read a length of time such as ``"90s"``, ``"15min"``, ``"1h"``, ``"7d"`` or ``"2w"``.
 
     Raises
     ------
     InputError
-        For anything else.
+        For anything else, and for more than a hundred years: a calendar has no times so far ahead.
 
     Examples
     --------
@@ -51,7 +54,10 @@ def parse_duration(text: str) -> timedelta:
     match = _DURATION.fullmatch(text)
     if match is None:
         raise InputError(f"{text!r} is no length of time.", remedy="Write one such as 90s, 15min, 1h, 7d or 2w.")
-    return timedelta(seconds=float(match[1]) * UNIT_SECONDS[match[2]])
+    seconds = float(match[1]) * UNIT_SECONDS[match[2]]
+    if seconds > _LONGEST_SECONDS:
+        raise InputError("the length of time is more than a hundred years.", remedy="Write one such as 90d.")
+    return timedelta(seconds=seconds)
 
 
 def format_duration(length: timedelta) -> str:

@@ -120,3 +120,21 @@ def test_every_bound_is_a_setting_with_a_least_value(name: str) -> None:
 
     with pytest.raises(SettingError, match=name):
         load_settings(**{name: 0})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("window", False),
+        ("window", 0),
+        ("window", "0s"),
+        ("lateness", -5),
+        ("lateness", "9" * 30 + "h"),
+        ("ahead", 1e18),
+    ],
+)
+def test_a_length_of_time_that_cannot_be_is_a_setting_error(name: str, value: object) -> None:
+    from driftwatch.errors import SettingError
+
+    with pytest.raises(SettingError, match=name):
+        load_settings(**{name: value})
