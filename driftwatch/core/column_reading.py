@@ -81,7 +81,9 @@ def as_times(raw: RawColumn, name: str, error: type[InputError] = EventError) ->
     if raw.kind is RawKind.EMPTY:
         return np.full(len(raw), math.nan)
     if raw.kind in (RawKind.NUMBER, RawKind.INTEGER) and isinstance(raw.values, Numbers):
-        return np.rint(raw.values.values * MICROSECONDS)
+        # What is beyond every calendar becomes infinite, and is refused as such.
+        with np.errstate(over="ignore"):
+            return np.rint(raw.values.values * MICROSECONDS)
     if raw.kind in (RawKind.TEXT, RawKind.CATEGORY) and isinstance(raw.values, Names):
         spelled = [_spelled_time(text, name, error) for text in raw.values.names]
         times: NDArray[np.float64] = np.array([*spelled, math.nan])[raw.values.codes]
