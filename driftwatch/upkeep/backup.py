@@ -197,6 +197,8 @@ def restore(source: Path, data: Path) -> Manifest:
         ``source`` is no backup, is damaged, or is of a later driftwatch; ``data`` holds something or cannot be
         written. Then there is no new folder.
     """
+    if not source.exists():
+        raise FileError("there is no such backup.", field=str(source), remedy="Check the path.")
     if data.exists() and (not data.is_dir() or any(data.iterdir())):
         raise FileError("it is there already, and not empty.", field=str(data), remedy="Name a new folder with --data.")
     data = data.absolute()

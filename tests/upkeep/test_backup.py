@@ -137,6 +137,8 @@ def test_the_commands_say_what_they_did_and_refuse_what_cannot_work(data: Path, 
     assert isinstance(run(app, ["backup", str(tmp_path / "x"), "--data", str(tmp_path)]).exception, FileError)
     assert isinstance(run(app, ["restore", str(tmp_path / "copy.tar"), "--data", str(data)]).exception, FileError)
     assert isinstance(run(app, ["restore", str(data), "--data", str(tmp_path / "new")]).exception, FileError)
+    absent = run(app, ["restore", str(tmp_path / "absent"), "--data", str(tmp_path / "new")])
+    assert "there is no such backup" in str(absent.exception)
     done = run(app, ["restore", str(tmp_path / "copy.tar"), "--data", str(tmp_path / "new")])
     assert done.exit_code == 0
     assert f"driftwatch serve --data {tmp_path / 'new'}" in done.output.replace("\n", "")
