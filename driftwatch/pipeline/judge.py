@@ -24,16 +24,17 @@ from driftwatch.core.judge import (
     judge_labels,
     judge_without_reference,
 )
-from driftwatch.core.records import AlertKind, AlertState, Finding, Verdict, WindowRecord, WindowStage
+from driftwatch.core.records import AlertKind, Finding, Verdict, WindowRecord, WindowStage
 from driftwatch.core.segments import ALL_ROWS, SegmentPlan
-from driftwatch.core.windows import MICROSECONDS, WindowPlan, from_microseconds, to_microseconds, watermark
+from driftwatch.core.windows import MICROSECONDS, WindowPlan, to_microseconds, watermark
 from driftwatch.pipeline import alerts as alerting
 from driftwatch.pipeline import marks
 from driftwatch.pipeline.baselines import Baselines
-from driftwatch.pipeline.due import DueWindow, first_judged, first_kept, judged_again
+from driftwatch.pipeline.due import DueWindow, first_judged, judged_again
 from driftwatch.pipeline.memory import decoded, encoded
+from driftwatch.pipeline.past import forget_memories, resolve_for_replaced_versions
 from driftwatch.pipeline.retrain import Asking, JudgedJustNow, ask_for_retrain
-from driftwatch.pipeline.stages import STAGES, judged_before, stale, with_judged_before, with_stale
+from driftwatch.pipeline.stages import STAGES, stale, with_judged_before, with_stale
 from driftwatch.pipeline.telemetry import Tally
 from driftwatch.pipeline.work import SliceSums, slice_sums
 from driftwatch.ports import Clock, Stale, StateReader, StateTransaction, StoredStream, StreamKey
@@ -155,8 +156,8 @@ class Judge:
             streams[window.stream] = with_judged_before(stream, window.stage, window.start + plan.slide_length)
         transaction.put_streams([stream for key, stream in streams.items() if stream != before[key]])
         if due:
-            self._resolve_for_replaced_versions(transaction, model, streams, now)
-            self._forget_memories(transaction, model, streams)
+            resolve_for_replaced_versions(transaction, plan, model, streams, now)
+            forget_memories(transaction, plan, model, streams)
         looked.due_at = self._due_at(streams, looked)
 
     def _judge_again(
@@ -278,42 +279,6 @@ class Judge:
         if window == before:
             return window
         return replace(window, judged_at=self._clock.now(), revised=window.revised + again)
-
-    def _resolve_for_replaced_versions(
-        self, transaction: StateTransaction, model: str, streams: Mapping[StreamKey, StoredStream], now: int
-    ) -> None:
-        """Close the alerts of versions that another took over from: when their last window is judged, they are past."""
-        current = transaction.baselines(model)[-1].model_version
-        for alert in transaction.alerts(model, state=AlertState.FIRING):
-            key = StreamKey(model=model, model_version=alert.model_version, segment=ALL_ROWS)
-            if alert.model_version == current or key not in streams:
-                continue
-            ended = self._ended(streams[key])
-            if self._settings.plan.is_complete(ended, now):
-                moment = max(from_microseconds(ended), alert.started)
-                transaction.put_alert(alerting.resolved(alert, moment, alerting.REPLACED))
-
-    def _ended(self, stream: StoredStream) -> int:
-        """The event time at which a stream's last window ends, if it gets no more rows."""
-        plan = self._settings.plan
-        if plan.counted:
-            return stream.latest_event
-        return plan.windows_over(stream.last)[-1] + plan.window_length
-
-    def _forget_memories(
-        self, transaction: StateTransaction, model: str, streams: Mapping[StreamKey, StoredStream]
-    ) -> None:
-        """Forget what windows left that are kept no longer."""
-        plan = self._settings.plan
-        latest = transaction.mark(marks.latest_event(model))
-        for stream in streams.values():
-            if plan.counted:
-                rows = judged_before(stream, WindowStage.CLOSED) or stream.first
-                labels = first_kept(transaction, plan, stream, latest)
-            else:
-                rows, labels = plan.kept_from(latest), plan.kept_from(latest, for_labels=True)
-            transaction.forget_memories(stream.key, WindowStage.CLOSED, rows)
-            transaction.forget_memories(stream.key, WindowStage.COMPLETE, labels)
 
     def _due_at(self, streams: Mapping[StreamKey, StoredStream], looked: _Looked) -> int | None:
         """When, by the clock, something may be due although nothing came in."""

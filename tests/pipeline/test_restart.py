@@ -77,6 +77,7 @@ class Place:
         return [*windows, *sorted(alerts, key=str)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("plan", PLANS)
 def test_a_service_that_is_restarted_mid_window_says_what_it_says_without(tmp_path, fit, plan: str) -> None:
     """Rows and labels come late in places, and there is a correction, so that windows are judged again, too."""
