@@ -114,7 +114,7 @@ def test_a_port_in_use_is_one_line_and_leaves_no_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "says"),
     [
-        ("DRIFTWATCH_WINDOW", "soon", "window: 'soon' is no length of time. Write one such as"),
+        ("DRIFTWATCH_WINDOW", "soon", "window: 'soon' is neither a length of time nor a number of rows. Write it like"),
         ("DRIFTWATCH_QUALITY_RATIO", "0.5", "quality_ratio: "),
         ("DRIFTWATCH_FALSE_ALARMS", "never", "'never' is no budget"),
     ],
