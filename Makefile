@@ -37,6 +37,11 @@ kills: $(READY) ## kill the service at every step and at random moments under lo
 fuzz: $(READY) ## a hundred thousand inputs for every decoder, and more questions to every route (FUZZ_INPUTS, FUZZ_SEED)
 	@FUZZ_INPUTS=$${FUZZ_INPUTS:-100000} $(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist worksteal tests/fuzz $(ARGS)
 
+.PHONY: conformance
+conformance: $(READY) ## the proxy before real model servers, with real clients; installs them in build/servers
+	@PYTHON=$(BIN)/python tests/servers/install
+	@CONFORMANCE=1 $(ONE_THREAD) $(BIN)/python -m pytest tests/servers
+
 .PHONY: check
 check: lint types imports dockerfile audit ## style, types, import rules, Dockerfile, known vulnerabilities
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from driftwatch.capture.proxy.bodies import Body, ChunkedBody, LengthBody, Payload
 from driftwatch.capture.proxy.exchange import Exchange, problem_answer
+from driftwatch.capture.proxy.gate import Gate, Reason
 from driftwatch.capture.proxy.heads import BARE_LINE_END, MOST_HEAD_BYTES, Refused, RequestHead, ResponseHead
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ LINGER_SECONDS = 2.0
 
 _MOST_WAITING_BYTES = 64 * 1024
 _CLOSE = b"Connection: close"
+# Plain integers, which cost less than members of an enumeration.
+_CONNECTING, _UPSTREAM, _AHEAD = map(int, Reason)
+_ANSWERED = _UPSTREAM | _AHEAD
 
 
 class ClientConnection(asyncio.Protocol):
@@ -40,10 +44,11 @@ class ClientConnection(asyncio.Protocol):
         self._tunnel = False
         self._discarding = False
         self._keep = True
-        self._held_by = 0
+        self._gate: Gate
         self._connecting: asyncio.Task[None] | None = None
         self._client_is_slow = False
         self.moved = self._loop.time()
+        self._head_since = 0.0
         self.transport: asyncio.Transport
 
     # --- what the client does
@@ -51,6 +56,7 @@ class ClientConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio.Protocol`."""
         self.transport = transport  # type: ignore[assignment]
+        self._gate = Gate(self.transport)
         self._proxy.clients.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -114,7 +120,7 @@ class ClientConnection(asyncio.Protocol):
                 # A request that was sent ahead waits for the one before it.
                 self._pending = data
                 if len(data) > _MOST_WAITING_BYTES:
-                    self._hold(_AHEAD)
+                    self._gate.shut(_AHEAD)
                 break
             else:
                 data = self._begin(data)
@@ -133,7 +139,9 @@ class ClientConnection(asyncio.Protocol):
             if BARE_LINE_END.search(data):
                 raise Refused(HTTPStatus.BAD_REQUEST, "A line does not end with CR and LF.")
             self._pending = data
+            self._head_since = self._head_since or self.moved
             return b""
+        self._head_since = 0.0
         began = perf_counter()
         head = RequestHead(data[:end])
         exchange = self._current = Exchange(head, began)
@@ -156,7 +164,7 @@ class ClientConnection(asyncio.Protocol):
     # --- towards the upstream
 
     def _connect(self, exchange: Exchange) -> None:
-        self._hold(_CONNECTING)
+        self._gate.shut(_CONNECTING)
         self._connecting = self._loop.create_task(self._open(exchange))
 
     async def _open(self, exchange: Exchange) -> None:
@@ -177,7 +185,7 @@ class ClientConnection(asyncio.Protocol):
         waiting, exchange.waiting = exchange.waiting, []
         if waiting:
             self._write_upstream(b"".join(waiting))
-        self._release(_CONNECTING)
+        self._gate.open(_CONNECTING)
 
     def _connected(self, exchange: Exchange, connection: UpstreamConnection) -> None:
         exchange.connection = connection
@@ -246,7 +254,7 @@ class ClientConnection(asyncio.Protocol):
         pending, self._pending = self._pending, b""
         if pending:
             self._write_upstream(pending)
-        self._release(_AHEAD)
+        self._gate.open(_AHEAD)
 
     def body(self, data: bytes) -> None:
         """See `Asker`."""
@@ -268,7 +276,7 @@ class ClientConnection(asyncio.Protocol):
         elif not self._keep or self._tunnel:
             self.transport.close()
         else:
-            self._release(_UPSTREAM | _AHEAD)
+            self._gate.open(_ANSWERED)
             if self._pending:
                 self._loop.call_soon(self._next)
 
@@ -303,12 +311,12 @@ class ClientConnection(asyncio.Protocol):
 
     def hold(self) -> None:
         """See `Asker`."""
-        self._hold(_UPSTREAM)
+        self._gate.shut(_UPSTREAM)
 
     def go_on(self) -> None:
         """See `Asker`."""
         self.moved = self._loop.time()
-        self._release(_UPSTREAM)
+        self._gate.open(_UPSTREAM)
 
     # --- ends
 
@@ -320,12 +328,13 @@ class ClientConnection(asyncio.Protocol):
             if silent > LINGER_SECONDS:
                 self.transport.abort()
         elif exchange is None:
-            if silent > (HEAD_SECONDS if self._pending else IDLE_SECONDS):
+            # A head that comes byte by byte moves, too.
+            if silent > IDLE_SECONDS or (self._head_since and now - self._head_since > HEAD_SECONDS):
                 self.transport.close()
         elif silent > self._proxy.timeout_seconds and not self._tunnel:
             if exchange.status or self._client_is_slow:
                 self.transport.abort()
-            elif exchange.request_done or self._held_by:
+            elif exchange.request_done or self._gate.reasons:
                 self._fail(exchange, HTTPStatus.GATEWAY_TIMEOUT, "timeout", "The model server took too long.")
             else:
                 self._fail(exchange, HTTPStatus.REQUEST_TIMEOUT, "slow_client", "The body did not come in time.")
@@ -373,25 +382,12 @@ class ClientConnection(asyncio.Protocol):
         self._discarding = True
         self._pending = b""
         self._body = None
-        self._held_by = 0
         self.moved = self._loop.time()
         if self.transport.is_closing():
             return
-        self.transport.resume_reading()
+        self._gate.open(~0)
         if self.transport.can_write_eof():
             self.transport.write_eof()
 
-    def _hold(self, by: int) -> None:
-        if not self._held_by and not self.transport.is_closing():
-            self.transport.pause_reading()
-        self._held_by |= by
-
-    def _release(self, by: int) -> None:
-        if self._held_by and not self._held_by & ~by and not self.transport.is_closing():
-            self.transport.resume_reading()
-        self._held_by &= ~by
-
-
-_CONNECTING, _UPSTREAM, _AHEAD = 1, 2, 4
 
 __all__ = ["HEAD_SECONDS", "IDLE_SECONDS", "LINGER_SECONDS", "ClientConnection"]

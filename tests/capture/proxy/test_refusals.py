@@ -1,5 +1,8 @@
 """Requests that two readers could take for two different things never reach the model server."""
 
+import time
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -125,8 +128,11 @@ def test_a_client_that_never_ends_its_head_is_given_up(
     monkeypatch.setattr("driftwatch.capture.proxy.downstream.HEAD_SECONDS", 0.1)
     running = start()
     client = running.connect()
-    client.send(b"GET / HTTP/1.1\r\nHost:")
-    assert client.rest() == b""
+    with suppress(ConnectionError):
+        for _ in range(200):
+            client.send(b"x")
+            time.sleep(0.02)
+    assert client.rest() in {b"", b"<reset>"}
     eventually(lambda: not running.proxy.clients)
 
 
