@@ -151,6 +151,23 @@ print(json.dumps(answers))
 """
 
 
+KSERVE = """
+import asyncio, json, sys
+import numpy as np
+from kserve import InferenceRESTClient, InferInput, InferRequest, RESTConfig
+
+async def main():
+    client = InferenceRESTClient(RESTConfig(protocol="v2"))
+    rows = InferInput(name="input-0", shape=[2, 3], datatype="FP64")
+    rows.set_data_from_numpy(np.array(json.loads(sys.argv[2])), binary_data=False)
+    asked = InferRequest(model_name="flights", infer_inputs=[rows], request_id="k")
+    answer = await client.infer(sys.argv[1], asked, model_name="flights")
+    print(json.dumps(answer.outputs[0].as_numpy().ravel().tolist()))
+
+asyncio.run(main())
+"""
+
+
 def seen_of_triton(watched: Watched) -> None:
     logged = watched.logged(4)
     assert sorted(logged.index) == ["t0/0", "t0/1", "t1/0", "t1/1"]
@@ -207,6 +224,12 @@ class TestMLServer:
         direct = outcome("mlserver", TRITON, watched.direct, json.dumps(ROWS), "json")
         assert outcome("mlserver", TRITON, watched.proxied, json.dumps(ROWS), "json") == direct == [[1, 0], [1, 0]]
         seen_of_triton(watched)
+
+    def test_kserves_python_sdk(self, watched: Watched) -> None:
+        direct = outcome("kserve", KSERVE, watched.direct, json.dumps(ROWS))
+        assert outcome("kserve", KSERVE, watched.proxied, json.dumps(ROWS)) == direct == [1, 0]
+        logged = watched.logged(2)
+        assert logged.loc[["k/0", "k/1"], ["a", "b", "c"]].to_numpy().tolist() == ROWS
 
 
 class TestMLflow:
