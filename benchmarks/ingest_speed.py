@@ -6,7 +6,7 @@
 
 Events have 20 features of numbers and 5 of names. The load comes from a process of its own on the same machine.
 
-*single*: one event a request over 64 connections, beside a bare ASGI application and a FastAPI route with a pydantic
+*single*: one event a request over 256 connections, beside a bare ASGI application and a FastAPI route with a pydantic
 model. *json* and *arrow*: batches of 1,000 and of 10,000, acknowledged, and what is joined by the end.
 *sustained*: batches of predictions and, for each of them, labels; while they come, ``/healthz`` is asked every 10 ms:
 the longest answer bounds for how long the event loop was blocked. *light*: 50 single events a second.
@@ -36,6 +36,7 @@ import pyarrow as pa
 from benchmarks.ingest_load import MARK
 
 PARTS = ("single", "light", "json", "arrow", "sustained")
+SINGLE_CONNECTIONS = 256
 PORT = 18_700
 PATH = "/v1/models/speed/{kind}"
 JSON, ARROW = "application/json", "application/vnd.apache.arrow.stream"
@@ -161,9 +162,9 @@ def single(folder: Path, document: bytes, seconds: float) -> None:
     rates, costs = {}, {}
     for name in ("bare", "fastapi", "driftwatch"):
         with service(folder, document) if name == "driftwatch" else peer(name) as process:
-            load(folder, "one", JSON, connections=64, seconds=2.0)
+            load(folder, "one", JSON, connections=SINGLE_CONNECTIONS, seconds=2.0)
             before = processor_seconds(process)
-            found = load(folder, "one", JSON, connections=64, seconds=seconds)
+            found = load(folder, "one", JSON, connections=SINGLE_CONNECTIONS, seconds=seconds)
             costs[name] = (processor_seconds(process) - before) / found["requests"] * 1e6
             rates[name] = found["requests"] / found["seconds"]
             print(
