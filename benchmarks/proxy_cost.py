@@ -16,6 +16,7 @@ import asyncio
 import json
 import os
 import re
+import socket
 import statistics
 import subprocess
 import sys
@@ -61,6 +62,7 @@ BASELINE = json.dumps({"baseline": {"schema": {"classes": []}, "columns": [
     {"name": f"feature_{i}", "role": "feature"} for i in range(FEATURES)]}}).encode()
 
 class Monitor(BaseHTTPRequestHandler):
+    disable_nagle_algorithm = True
     protocol_version = "HTTP/1.1"
 
     def answer(self, status, body):
@@ -261,7 +263,8 @@ def main() -> None:
     try:
         direct = first_number(parts.python("-c", MODEL_SERVER).stdout)
         monitor = first_number(parts.python("-c", MONITOR.replace("FEATURES", str(FEATURES))).stdout)
-        metrics_port = direct + 1 if direct < 65_000 else direct - 1
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            metrics_port = free.getsockname()[1]
         proxy = parts.python(
             "-m", "driftwatch", "proxy", "--upstream", f"http://127.0.0.1:{direct}", "--monitor",
             f"http://127.0.0.1:{monitor}", "--model", "flights", "--port", "0", "--metrics-port", str(metrics_port),

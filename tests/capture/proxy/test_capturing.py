@@ -123,6 +123,15 @@ def test_packed_bodies_and_binary_tensors_are_read(start: Start, model_server: M
     assert (event["features"], event["prediction"]) == ({"x": 1.5, "y": 2.5}, "no")
 
 
+def test_columns_of_tensorflow_serving_are_logged(start: Start, model_server: ModelServer, service: Any) -> None:
+    answering(model_server, {"outputs": {"probabilities": [[0.25, 0.75], [0.5, 0.5]]}})
+    asked = {"signature_name": "serving_default", "inputs": {"x": [[1], [3]], "y": [[2], [4]]}}
+    ask(start(), "/v1/models/m/versions/2:predict", asked)
+    events = eventually(lambda: sent(service))
+    assert [one["features"] for one in events] == [{"x": 1, "y": 2}, {"x": 3, "y": 4}]
+    assert [(one["prediction"], one["score"]) for one in events] == [("yes", 0.75), ("no", 0.5)]
+
+
 def test_any_json_is_logged_by_a_map(start: Start, model_server: ModelServer, service: Any) -> None:
     answering(model_server, {"score": 7})
     mapped = path_map(PathMap(route="/score", features=json_path("$.customer"), prediction=json_path("$.score")))
