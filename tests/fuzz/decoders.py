@@ -32,6 +32,7 @@ from pyarrow import csv, feather, parquet
 from uvicorn.server import ServerState
 
 from driftwatch.bootstrap import Service, assemble
+from driftwatch.capture.proxy.heads import Refused
 from driftwatch.core.baseline import Baseline
 from driftwatch.core.frames import to_table
 from driftwatch.core.profile import Profile
@@ -470,6 +471,10 @@ def table() -> Mapping[str, Decoder]:
             f"traffic in {name}": Decoder(partial(exchanges.read, name), (EventError,), exchanges.seeds(name))
             for name in exchanges.FORMATS
         },
+        "head before the proxy": Decoder(
+            exchanges.read_heads, (Refused,), (*exchanges.HEADS, b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n")
+        ),
+        "chunks before the proxy": Decoder(exchanges.read_chunks, (Refused,), exchanges.CHUNKS),
         "baseline document": Decoder(use_baseline, (DriftwatchError, UnicodeDecodeError), (document,)),
         "baseline with a right checksum": Decoder(
             use_baseline, (DriftwatchError, UnicodeDecodeError), (with_checksum(content),),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from driftwatch.capture.proxy.bodies import ChunkedBody
+from driftwatch.capture.proxy.heads import RequestHead, ResponseHead
 from driftwatch.wire import INFERENCE_FORMATS
 from driftwatch.wire.exchange import Request, Response, inflated
 from driftwatch.wire.inference import Expected, InferenceFormat, events_of
@@ -65,3 +67,36 @@ def _headers(line: str) -> dict[str, str]:
     except (ValueError, RecursionError):
         return {}
     return {name: value for name, value in found.items() if isinstance(value, str)} if isinstance(found, dict) else {}
+
+
+HEADS = (
+    b"POST /v2/models/m/infer HTTP/1.1\r\nHost: h\r\nContent-Length: 12\r\nConnection: close, X-A\r\nX-A: 1\r\n\r\n",
+    b"GET / HTTP/1.0\r\nTE: trailers\r\nExpect: 100-continue\r\nUpgrade: websocket\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n",
+)
+CHUNKS = (b"5;a=b\r\nhello\r\n00A\r\n0123456789\r\n0\r\nX-A: 1\r\n\r\n", b"0\r\n\r\n")
+
+
+def read_heads(data: bytes) -> None:
+    """Read a head as a request's and as an answer's; what is passed on must mean the same."""
+    end = data.find(b"\r\n\r\n") + 4
+    block = data[:end] if end > 3 else data + b"\r\n\r\n"
+    if not block.startswith(b"HTTP"):
+        head = RequestHead(block)
+        again = RequestHead(head.forwarded())
+        assert (again.method, again.target) == (head.method, head.target)
+        assert (again.length, again.chunked) == (head.length, head.chunked)
+    else:
+        answer = ResponseHead(block)
+        assert ResponseHead(answer.forwarded([])).length == answer.length
+
+
+def read_chunks(data: bytes) -> None:
+    """Read chunks whole and byte by byte: both must find the same content and the same end."""
+    whole, content = ChunkedBody(), list[bytes]()
+    end = whole.feed(data, content.append)
+    single, letters = ChunkedBody(), list[bytes]()
+    at = 0
+    while at < end:
+        at += single.feed(data[at : at + 1], letters.append)
+    assert (single.done, b"".join(letters)) == (whole.done, b"".join(content))

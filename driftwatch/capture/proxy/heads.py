@@ -152,6 +152,9 @@ class RequestHead(_Head):
     def forwarded(self) -> bytes:
         """The head as the upstream gets it."""
         lines = self.kept_lines()
+        if self.minor == 0 and self.value(b"host") is None:
+            # HTTP/1.1 wants one, and an empty one where the client named none.
+            lines.insert(0, b"Host:")
         if self.is_websocket:
             lines += [b"Upgrade: websocket", b"Connection: Upgrade"]
         elif self.te_trailers:

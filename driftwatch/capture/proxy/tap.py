@@ -107,7 +107,11 @@ class Tap:
     def answered(self, head: ResponseHead) -> None:
         """The answer begins: from here on the prediction has an id."""
         self.answer_fields = head.fields
-        self.prediction_id = self._id_in_body() or self._id_in_headers() or uuid7()
+        try:
+            found = self._id_in_body() or self._id_in_headers()
+        except Exception:  # noqa: BLE001 - a defect in a decoder is no reason not to pass an answer on
+            found = None
+        self.prediction_id = found or uuid7()
 
     def bodies(self) -> tuple[bytes, bytes]:
         """What was asked and told."""
@@ -133,10 +137,7 @@ class Tap:
         request = Request(self.head.path, headers, body)
         for one in self._rules.formats.values():
             if one.route.fullmatch(request.path) is not None:
-                try:
-                    found = one.request_id(request)
-                except Exception:  # noqa: BLE001 - a defect in a decoder is no reason not to pass an answer on
-                    return None
+                found = one.request_id(request)
                 if found is not None:
                     return found
         return None

@@ -214,7 +214,7 @@ def test_a_client_of_http_1_0_gets_no_chunks(start: Start, model_server: ModelSe
     client = running.connect()
     client.send(b"GET / HTTP/1.0\r\n\r\n")
     upstream = model_server.accept()
-    assert upstream.until(b"\r\n\r\n").startswith(b"GET / HTTP/1.1\r\n")
+    assert upstream.until(b"\r\n\r\n") == b"GET / HTTP/1.1\r\nHost:\r\n\r\n"
     upstream.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\nX-A: 1\r\n\r\n")
     assert client.rest() == b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nabcde"
 
