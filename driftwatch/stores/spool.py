@@ -28,6 +28,7 @@ from driftwatch.stores.id_hash import IdHash
 from driftwatch.stores.id_index import IdIndex
 from driftwatch.stores.spool_file import connected, contents, prepared, remove_entries
 from driftwatch.stores.spool_groups import Waiting, grouped, hashed, without_duplicates
+from driftwatch.stores.spool_recent import RecentEntries
 from driftwatch.stores.spool_room import Room
 from driftwatch.wire.arrow import decode, encode
 
@@ -90,6 +91,7 @@ class SqliteSpool:
         self._queued_rows = 0
         self._queued_batches = 0
         self._closing = False
+        self._recent = RecentEntries()
         self._reading = threading.Lock()
         with ExitStack() as undo:
             try:
@@ -143,6 +145,10 @@ class SqliteSpool:
         StoreError
             If the file cannot be read, or an entry was altered.
         """
+        with self._wake:
+            recent = self._recent.read(max(after, self._removed_through), limit)
+        if recent is not None:
+            return recent
         found: list[tuple[int, int, bytes]] = []
         rows = 0
         with self._asking() as connection:
@@ -150,10 +156,11 @@ class SqliteSpool:
                 "SELECT sequence, received_time, body, rows FROM entry WHERE sequence > ? ORDER BY sequence", (after,)
             )
             for sequence, received, body, count in cursor:
-                if rows >= limit:
-                    break
                 found.append((sequence, received, body))
                 rows += count
+                # Before the next body is read for nothing.
+                if rows >= limit:
+                    break
             cursor.close()
         return [
             SpoolEntry(sequence=sequence, received_time=from_microseconds(received), batch=decode(body))
@@ -324,6 +331,7 @@ class SqliteSpool:
         with self._transaction() as connection:
             if remove_through > self._removed_through:
                 removed, removed_bytes = remove_entries(connection, remove_through)
+            written: list[SpoolEntry] = []
             for group, body in groups:
                 sequence = connection.execute(
                     "INSERT INTO entry (received_time, rows, body) VALUES (?, ?, ?)",
@@ -331,6 +339,8 @@ class SqliteSpool:
                 ).lastrowid
                 for member in group.members:
                     sequences[member] = sequence
+                time_received = from_microseconds(group.received)
+                written.append(SpoolEntry(sequence=sequence or 0, received_time=time_received, batch=group.batch))
             change = self._ids.write(connection, hashes[fresh], newest) if wanted else None
             reached("spool.written")
         reached("spool.committed")
@@ -341,6 +351,8 @@ class SqliteSpool:
             self._last = max((one for one in sequences if one is not None), default=self._last)
             self._room.rows += sum(map(len, left)) - removed
             self._room.size_bytes += sum(len(body) for _, body in groups) - removed_bytes
+            self._recent.add(written)
+            self._recent.remove_through(self._removed_through)
             if groups:
                 self._room.wrote()
             self._wake.notify_all()

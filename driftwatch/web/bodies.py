@@ -69,7 +69,8 @@ async def read_body(receive: Receive, headers: Mapping[str, str], most_bytes: in
 
 
 async def _in_pieces(message: Mapping[str, object], receive: Receive, most_bytes: int) -> bytes:
-    pieces = bytearray()
+    pieces: list[bytes] = []
+    size = 0
     try:
         async with asyncio.timeout(BODY_SECONDS):
             while True:
@@ -77,11 +78,12 @@ async def _in_pieces(message: Mapping[str, object], receive: Receive, most_bytes
                     raise Disconnected
                 piece = message.get("body", b"")
                 assert isinstance(piece, bytes)
-                pieces += piece
-                if len(pieces) > most_bytes:
+                pieces.append(piece)
+                size += len(piece)
+                if size > most_bytes:
                     raise _too_large(most_bytes)
                 if not message.get("more_body", False):
-                    return bytes(pieces)
+                    return b"".join(pieces)
                 message = await receive()
     except TimeoutError:
         detail = f"The body did not arrive within {BODY_SECONDS:.0f} seconds."

@@ -301,8 +301,9 @@ def test_a_folder_that_is_absent_is_refused(tmp_path: Path) -> None:
 
 def test_an_altered_entry_is_an_error_that_says_so(spool: SqliteSpool, path: Path) -> None:
     spool.append(prediction_batch(["a"]), NOW).result()
+    spool.close()
     with closing(sqlite3.connect(path)) as other:
         other.execute("UPDATE entry SET body = substr(body, 1, 100)")
         other.commit()
-    with pytest.raises(StoreError, match="altered or cut short"):
-        spool.read(0, 10)
+    with closing(SqliteSpool(path)) as again, pytest.raises(StoreError, match="altered or cut short"):
+        again.read(0, 10)
