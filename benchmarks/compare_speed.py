@@ -36,6 +36,9 @@ REFERENCE_ROWS = 1_000_000
 OURS = ("driftwatch", "driftwatch_profile", "driftwatch_psi")
 PEERS = ("scipy", "nannyml", "evidently", "evidently_psi", "whylogs", "alibi_detect", "frouros")
 FEWEST_TURNS = 3
+RUN_TWICE_SECONDS = 5.0
+"""A tool that takes less runs twice in its turn, and the second run counts: it has waited for all the others meanwhile,
+and its code and data are in nobody's cache any more. To a slower one that makes no difference."""
 SHARED = {"evidently_psi": "evidently"}
 """Peers that run in another one's environment."""
 
@@ -139,6 +142,8 @@ def take_turns(workers: list[Worker], rows: int, turns: int, budget_seconds: flo
                 continue
             try:
                 seconds = worker.run(rows)
+                if seconds < RUN_TWICE_SECONDS:
+                    seconds = worker.run(rows)
             except RuntimeError as error:
                 print(f"{worker.tool} is passed over: {error}", flush=True)
                 worker.is_alive = False
