@@ -172,16 +172,14 @@ def _times(
     received = to_microseconds(now)
     if raw is None:
         return np.full(n_rows, received, dtype=np.int64)
+    latest = to_microseconds(now + limits.ahead)
     times = as_times(raw, "event_time", EventError)
     for row in np.flatnonzero(times < 0.0).tolist():
         problem(row, "lies before 1970.")
-    for row in np.flatnonzero(times > to_microseconds(now + limits.ahead)).tolist():
+    for row in np.flatnonzero(times > latest).tolist():
         problem(row, "lies in the future. Check the sender's clock and time zone.")
-    whole = np.where(np.isfinite(times) & (np.abs(times) < _LARGEST_TIME), times, float(received)).astype(np.int64)
-    return np.where(np.isnan(times), received, whole)
-
-
-_LARGEST_TIME = 2.0**62
+    # Missing times are those of receipt; what was just reported is left out, and must only be no number out of bounds.
+    return np.where((times >= 0.0) & (times <= latest), times, float(received)).astype(np.int64)
 
 
 def _segments(
