@@ -29,7 +29,8 @@ from driftwatch.pipeline.run import Pace, Pipeline, Runner
 from driftwatch.pipeline.stored import stored_events
 from driftwatch.pipeline.telemetry import Telemetry
 from driftwatch.ports import Clock, Log, Sink, Spool, State
-from driftwatch.settings import PrivacySetting, Settings, judge_policy
+from driftwatch.setting_types import PrivacySetting
+from driftwatch.settings import Settings, judge_policy
 from driftwatch.sinks.webhook import WebhookSink
 from driftwatch.sources.keys import read_key
 from driftwatch.stores.folder import DataFolder

@@ -19,7 +19,8 @@ from driftwatch.cli.app import app
 from driftwatch.core.baseline import Baseline
 from driftwatch.core.pseudonyms import Pseudonyms
 from driftwatch.errors import FileError, InputError, SettingError
-from driftwatch.settings import PrivacySetting, load_settings
+from driftwatch.setting_types import PrivacySetting
+from driftwatch.settings import load_settings
 from driftwatch.wire.arrow_stream import ARROW_STREAM
 from driftwatch.wire.native import JSON
 

@@ -1,0 +1,121 @@
+"""What a setting can be: durations, lengths of windows, tokens, rules of privacy, tables of limits."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    field_validator,
+)
+
+from driftwatch.core.limits import Limits
+from driftwatch.core.windows import parse_duration, parse_length
+from driftwatch.errors import DriftwatchError
+from driftwatch.web.tokens import MOST_TOKENS, Scope, Token, is_hash
+
+_LONGEST = timedelta(days=36_500)
+
+
+def _duration(value: Any) -> Any:
+    if isinstance(value, str):
+        try:
+            return parse_duration(value)
+        except DriftwatchError as error:
+            raise ValueError(str(error)) from error
+    return value
+
+
+def _no_less_than_nothing(value: timedelta) -> timedelta:
+    if not timedelta() <= value <= _LONGEST:
+        raise ValueError("must lie between nothing and a hundred years")
+    return value
+
+
+def _something(value: timedelta | int) -> timedelta | int:
+    if isinstance(value, int):
+        if value < 1:
+            raise ValueError("must be at least one row")
+    elif not timedelta() < value <= _LONGEST:
+        raise ValueError("must be more than nothing, and at most a hundred years")
+    return value
+
+
+def _length(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("must be a length such as '1d' or '1000 rows'")
+    if isinstance(value, str):
+        try:
+            return parse_length(value)
+        except DriftwatchError as error:
+            raise ValueError(str(error)) from error
+    return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_no_less_than_nothing)]
+WindowLength = Annotated[timedelta | int, BeforeValidator(_length), AfterValidator(_something)]
+
+
+class TokenSetting(BaseModel):
+    """A token that the service knows, as ``driftwatch token new`` writes it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    name: str = Field(min_length=1, max_length=128)
+    scopes: frozenset[Scope] = Field(min_length=1)
+    hash: str = Field(repr=False)
+
+    @field_validator("hash")
+    @classmethod
+    def _of_a_token(cls, text: str) -> str:
+        if not is_hash(text):
+            raise ValueError("must be sha256: and 64 hexadecimal digits, as driftwatch token new prints it")
+        return text
+
+    def token(self) -> Token:
+        """What the web knows of it."""
+        return Token(self.name, self.scopes, self.hash)
+
+
+class ColumnRules(BaseModel):
+    """What becomes of features before anything is stored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    drop: frozenset[str] = frozenset()
+    hash: frozenset[str] = frozenset()
+
+
+class PrivacySetting(ColumnRules):
+    """The rules of all models, and those that come on top for some, by name."""
+
+    models: dict[str, ColumnRules] = Field(default_factory=dict)
+    hash_key_file: Path | None = None
+
+
+Tokens = Annotated[tuple[TokenSetting, ...], Field(max_length=MOST_TOKENS)]
+
+
+class TokensFile(BaseModel):
+    """A file of tokens and nothing else."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    tokens: Tokens
+
+
+def _table(value: Any) -> Any:
+    if not isinstance(value, dict):
+        raise ValueError("must be a table, such as { psi = 0.2 }")
+    return value
+
+
+Table = Annotated[Limits, PlainValidator(_table)]
+"""What is in it is checked where it is used: by `JudgePolicy`, which names the entry."""
