@@ -630,6 +630,91 @@ class State(Protocol):
         ...
 
 
+# --- inbox: logged exchanges whose halves come one by one -------------------------------------------------------------
+
+
+class HalfKind(StrEnum):
+    """Which part of an exchange with a model server was logged; feedback is whole by itself."""
+
+    REQUEST = "request"
+    RESPONSE = "response"
+    FEEDBACK = "feedback"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggedHalf:
+    """One side of an exchange, as a model server's logger sent it.
+
+    ``key`` is the same for a request and its answer, and for nothing else. ``model_version`` is empty for the version
+    that is current when the exchange is read. ``event_time`` is when it happened, as its logger says.
+    """
+
+    key: bytes
+    kind: HalfKind
+    model: str
+    model_version: str
+    prediction_id: str
+    event_time: datetime
+    content_type: str
+    protocol: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxRoom:
+    """How much an inbox holds: halves, those of them that wait for their other half, and the bytes of all."""
+
+    halves: int
+    waiting: int
+    size_bytes: int
+
+
+class Inbox(Protocol):
+    """Halves of exchanges on disk, until they are whole and somebody has done with them."""
+
+    def append(self, halves: Sequence[LoggedHalf], received_time: datetime) -> Future[tuple[int, ...]]:
+        """Ask for halves to be kept. The future is done when they are on disk (synced), or fails.
+
+        It answers the positions of those that were known: the same key and kind is here, or has been until
+        `forget_known` forgets it.
+
+        Raises
+        ------
+        StoreFull
+            From the call or the future: the bound on halves or bytes is reached, or the disk is full. Nothing of
+            this call is kept.
+        """
+        ...
+
+    def whole(self, limit: int) -> list[tuple[LoggedHalf, ...]]:
+        """Exchanges that are whole, in the order in which they became so: a request and its answer, or a feedback."""
+        ...
+
+    def done(self, keys: Sequence[bytes], at: datetime) -> None:
+        """Forget the bodies of these exchanges, and know that they were here."""
+        ...
+
+    def forget_waiting(self, before: datetime, limit: int) -> list[LoggedHalf]:
+        """Forget halves that were received before and never became whole; answers them, without their bodies."""
+        ...
+
+    def forget_known(self, before: datetime) -> None:
+        """Know nothing more of what was done before."""
+        ...
+
+    def wait(self, timeout_seconds: float) -> bool:
+        """Block until an exchange is whole (true) or the time is over (false)."""
+        ...
+
+    def room(self) -> InboxRoom:
+        """How much it holds."""
+        ...
+
+    def close(self) -> None:
+        """Write what was promised and let go of the files."""
+        ...
+
+
 # --- sinks ------------------------------------------------------------------------------------------------------------
 
 
@@ -653,11 +738,15 @@ class Sink(Protocol):
 
 __all__ = [
     "Clock",
+    "HalfKind",
+    "Inbox",
+    "InboxRoom",
     "JoinedLabels",
     "LabelJoin",
     "Log",
     "LogDay",
     "LogFile",
+    "LoggedHalf",
     "OutboxMessage",
     "OutboxState",
     "Outstanding",

@@ -20,6 +20,7 @@ class DataFolder:
 
         lock        who holds the folder
         spool.db    what was acknowledged and is not in the log yet
+        inbox.db    halves of exchanges that loggers sent, until they are whole
         state.db    baselines, windows, alerts, retrains, the outbox; beside it, files of the join of labels
         log/        predictions and labels as Parquet
 
@@ -73,6 +74,11 @@ class DataFolder:
     def spool_path(self) -> Path:
         """The spool's database."""
         return self.path / "spool.db"
+
+    @property
+    def inbox_path(self) -> Path:
+        """The inbox's database."""
+        return self.path / "inbox.db"
 
     @property
     def state_path(self) -> Path:

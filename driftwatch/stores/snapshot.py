@@ -3,13 +3,14 @@
 The spool forgets entries only when the state counts them as logged, so copies of both that were made one after the
 other could lack entries, or have the state ahead of the spool. Here nobody can change the state for the instant in
 which both databases are pinned; from then on they stay as they were for these connections, while the service goes on.
+The inbox is pinned before the spool: an exchange that is read between the two is in both, and is known again.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from driftwatch.errors import FileError, StoreError
 from driftwatch.stores.disk import disk_failure
 from driftwatch.stores.log_names import present
 
-DATABASES = ("spool.db", "state.db")
+_NEEDED = ("spool.db", "state.db")
+_INBOX = "inbox.db"
 _WAIT_SECONDS = 30.0
 
 
@@ -38,6 +40,12 @@ class Snapshot:
     folder: Path
     spool: sqlite3.Connection
     state: sqlite3.Connection
+    inbox: sqlite3.Connection | None = None
+
+    def databases(self) -> dict[str, sqlite3.Connection]:
+        """Those that there are, by their names; an earlier driftwatch had no inbox."""
+        found = {"spool.db": self.spool, "state.db": self.state}
+        return found if self.inbox is None else {**found, _INBOX: self.inbox}
 
     def files(self) -> Iterator[CountedFile]:
         """Every file that counts; those that are soonest replaced come first."""
@@ -61,7 +69,7 @@ class Snapshot:
         OSError, sqlite3.Error
             As the disk says.
         """
-        source = self.spool if name == "spool.db" else self.state
+        source = self.databases()[name]
         with closing(sqlite3.connect(destination, isolation_level=None)) as copy:
             source.backup(copy)
             found = [row[0] for row in copy.execute("PRAGMA quick_check(3)")]
@@ -95,22 +103,25 @@ def snapshot(folder: Path) -> Iterator[Snapshot]:
     StoreError
         A database cannot be read.
     """
-    for name in DATABASES:
+    for name in _NEEDED:
         if not (folder / name).is_file():
             raise FileError(f"there is no {name} in it.", field=str(folder), remedy="Name a data folder with --data.")
     try:
-        with (
-            closing(_connected(folder / "state.db")) as lock,
-            closing(_connected(folder / "spool.db")) as spool,
-            closing(_connected(folder / "state.db")) as state,
-        ):
+        with ExitStack() as opened:
+            lock, spool, state = (
+                opened.enter_context(closing(_connected(folder / name))) for name in ("state.db", *_NEEDED)
+            )
+            inbox = None
+            if (folder / _INBOX).is_file():
+                inbox = opened.enter_context(closing(_connected(folder / _INBOX)))
             lock.execute("BEGIN IMMEDIATE")
-            for one in (spool, state):
-                one.execute("PRAGMA query_only = ON")
-                one.execute("BEGIN")
-                one.execute("SELECT count(*) FROM sqlite_master").fetchall()
+            for one in (inbox, spool, state):
+                if one is not None:
+                    one.execute("PRAGMA query_only = ON")
+                    one.execute("BEGIN")
+                    one.execute("SELECT count(*) FROM sqlite_master").fetchall()
             lock.execute("ROLLBACK")
-            yield Snapshot(folder=folder, spool=spool, state=state)
+            yield Snapshot(folder=folder, spool=spool, state=state, inbox=inbox)
     except sqlite3.Error as error:
         raise disk_failure(error, f"The data folder {folder} cannot be read") from error
 

@@ -13,6 +13,7 @@ Examples
 """
 
 from driftwatch.testing.batches import as_rows, joined_rows, label_batch, prediction_batch
+from driftwatch.testing.inbox import MemoryInbox
 from driftwatch.testing.log import MemoryLog
 from driftwatch.testing.outside import ManualClock, RecordingSink
 from driftwatch.testing.spool import MemorySpool
@@ -20,6 +21,7 @@ from driftwatch.testing.state import MemoryState
 
 __all__ = [
     "ManualClock",
+    "MemoryInbox",
     "MemoryLog",
     "MemorySpool",
     "MemoryState",

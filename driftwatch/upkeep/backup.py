@@ -22,7 +22,7 @@ import msgspec
 from driftwatch import __version__
 from driftwatch.errors import FileError, StoreError
 from driftwatch.stores.disk import sync_folder
-from driftwatch.stores.snapshot import DATABASES, snapshot
+from driftwatch.stores.snapshot import snapshot
 
 MANIFEST = "backup.json"
 FORMAT = 1
@@ -162,7 +162,7 @@ def _copied(data: Path, partial: Path, target: _Destination) -> Manifest:
                 target.add(file.name, file.path, keep=True)
             except FileNotFoundError:
                 raise _Moved from None
-        for name in DATABASES:
+        for name in moment.databases():
             try:
                 moment.copy(name, scratch)
                 sums[name] = sum_of(scratch)

@@ -16,8 +16,8 @@ _RECENTLY = timedelta(days=7)
 
 
 def integrity(patient: Patient) -> Iterator[Diagnosis]:
-    """Every page of both databases."""
-    for name, connection in (("spool.db", patient.moment.spool), ("state.db", patient.moment.state)):
+    """Every page of the databases."""
+    for name, connection in patient.moment.databases().items():
         found = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(5)")]
         if found == ["ok"]:
             yield fine(name, "is whole")
