@@ -16,11 +16,13 @@ from driftwatch.errors import FileError, SettingError
 from driftwatch.pipeline.baselines import Baselines
 from driftwatch.pipeline.deliver import Deliverer
 from driftwatch.pipeline.export import EventPart
+from driftwatch.pipeline.halves import ModelNaming
 from driftwatch.pipeline.ingest import Ingest, IngestLimits
 from driftwatch.pipeline.judge import Judge, JudgeSettings
 from driftwatch.pipeline.keep_log import KeepLog, LogKeeper
 from driftwatch.pipeline.keep_state import KeepState, StateKeeper
 from driftwatch.pipeline.operations import ModelLimits, Operations
+from driftwatch.pipeline.pairing import Pairing, PairingRules
 from driftwatch.pipeline.privacy import Privacy, PrivacyRules
 from driftwatch.pipeline.readers import Readers
 from driftwatch.pipeline.record import Recorder
@@ -28,12 +30,13 @@ from driftwatch.pipeline.retrain import Asking
 from driftwatch.pipeline.run import Pace, Pipeline, Runner
 from driftwatch.pipeline.stored import stored_events
 from driftwatch.pipeline.telemetry import Telemetry
-from driftwatch.ports import Clock, Log, Sink, Spool, State
+from driftwatch.ports import Clock, Inbox, Log, Sink, Spool, State
 from driftwatch.setting_types import PrivacySetting
 from driftwatch.settings import Settings, judge_policy
 from driftwatch.sinks.webhook import WebhookSink
 from driftwatch.sources.keys import read_key
 from driftwatch.stores.folder import DataFolder
+from driftwatch.stores.inbox import SqliteInbox
 from driftwatch.stores.log import ParquetLog
 from driftwatch.stores.spool import SqliteSpool
 from driftwatch.stores.state import SqlState
@@ -59,6 +62,7 @@ class Service:
     runner: Runner
     spool: Spool
     state: State
+    pairing: Pairing | None = None
     folder: DataFolder | None = None
 
     def start(self) -> None:
@@ -67,9 +71,13 @@ class Service:
         self.operations.warn_of_privacy()
         self.pipeline.recall()
         self.runner.start()
+        if self.pairing is not None:
+            self.pairing.start()
 
     def close(self) -> None:
         """Let the threads finish what they are at, and let go of the files."""
+        if self.pairing is not None:
+            self.pairing.stop()
         self.runner.stop()
         self.spool.close()
         self.state.close()
@@ -105,6 +113,15 @@ def keep_state(settings: Settings) -> KeepState:
     window = settings.window if isinstance(settings.window, timedelta) else timedelta(0)
     needed = window + max(settings.label_horizon, settings.label_wait + settings.keep)
     return KeepState(windows=max(settings.windows_keep, needed), slices=max(settings.slices_keep, needed))
+
+
+def pairing_rules(settings: Settings) -> PairingRules:
+    """How exchanges that loggers send are named, and how long they wait."""
+    return PairingRules(
+        naming=ModelNaming(templates=settings.cloudevents_names, models=settings.cloudevents_models),
+        wait=settings.cloudevents_wait,
+        most_bytes=settings.max_body_bytes,
+    )
 
 
 def sinks(settings: Settings) -> dict[str, Sink]:
@@ -157,7 +174,10 @@ def build_service(settings: Settings) -> Service:
             reserve_bytes=settings.disk_reserve_bytes,
         )
         state = SqlState.open(folder.state_url, label_horizon=settings.label_horizon)
-        return assemble(settings, spool=spool, log=ParquetLog(folder.log_path), state=state, folder=folder)
+        inbox = SqliteInbox(
+            folder.inbox_path, max_halves=settings.cloudevents_halves, max_bytes=settings.cloudevents_bytes
+        )
+        return assemble(settings, spool=spool, log=ParquetLog(folder.log_path), state=state, inbox=inbox, folder=folder)
     except BaseException:
         folder.close()
         raise
@@ -193,11 +213,12 @@ def assemble(
     spool: Spool,
     log: Log,
     state: State,
+    inbox: Inbox | None = None,
     clock: Clock | None = None,
     told: dict[str, Sink] | None = None,
     folder: DataFolder | None = None,
 ) -> Service:
-    """A service of the given stores; tests pass those of ``driftwatch.testing``."""
+    """A service of the given stores; tests pass those of ``driftwatch.testing``. Without inbox, no CloudEvents."""
     clock = clock or SystemClock()
     told = sinks(settings) if told is None else told
     telemetry = Telemetry()
@@ -235,13 +256,18 @@ def assemble(
         """Both have their turn."""
         return any([log_keeper.step(), state_keeper.step()])
 
-    runner = Runner(pipeline, Deliverer(state, told, clock, telemetry), housekeep, pace)
     limits = IngestLimits(
         features=settings.max_features, extra_features=settings.max_extra_features, ahead=settings.ahead
     )
     privacy = privacy_rules(settings.privacy)
+    ingest = Ingest(baselines, spool, clock, telemetry, limits, privacy)
+    pairing = None
+    if inbox is not None:
+        pairing = Pairing(inbox, ingest, baselines, clock, telemetry, pairing_rules(settings))
+    beside = pairing.trouble if pairing is not None else lambda: None
+    runner = Runner(pipeline, Deliverer(state, told, clock, telemetry), housekeep, pace, beside)
     return Service(
-        ingest=Ingest(baselines, spool, clock, telemetry, limits, privacy),
+        ingest=ingest,
         operations=Operations(
             spool=spool,
             state=state,
@@ -262,6 +288,7 @@ def assemble(
         runner=runner,
         spool=spool,
         state=state,
+        pairing=pairing,
         folder=folder,
     )
 
@@ -272,6 +299,7 @@ __all__ = [
     "assemble",
     "build_service",
     "judge_policy",
+    "pairing_rules",
     "privacy_rules",
     "segment_plan",
     "sinks",

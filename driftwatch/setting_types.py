@@ -19,6 +19,7 @@ from pydantic import (
 from driftwatch.core.limits import Limits
 from driftwatch.core.windows import parse_duration, parse_length
 from driftwatch.errors import DriftwatchError
+from driftwatch.pipeline.halves import FIELD
 from driftwatch.web.tokens import MOST_TOKENS, Scope, Token, is_hash
 
 _LONGEST = timedelta(days=36_500)
@@ -115,6 +116,17 @@ def _table(value: Any) -> Any:
     if not isinstance(value, dict):
         raise ValueError("must be a table, such as { psi = 0.2 }")
     return value
+
+
+def _templates(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        left = FIELD.sub("", name)
+        if not name or "{" in left or "}" in left:
+            raise ValueError("must be texts with fields such as {inferenceservicename}")
+    return names
+
+
+ModelNames = Annotated[tuple[str, ...], Field(min_length=1, max_length=16), AfterValidator(_templates)]
 
 
 Table = Annotated[Limits, PlainValidator(_table)]

@@ -28,8 +28,10 @@ from driftwatch.core.statistics import DEFAULT_STATISTICS
 from driftwatch.core.thresholds import Tolerances
 from driftwatch.core.windows import format_duration, parse_duration
 from driftwatch.errors import FileError, SettingError
+from driftwatch.pipeline.halves import USUAL_NAMES
 from driftwatch.setting_types import (
     Duration,
+    ModelNames,
     PrivacySetting,
     Table,
     Tokens,
@@ -130,6 +132,19 @@ class Settings(BaseSettings):
     retrain_cooldown: Duration = Field(parse_duration("7d"), description="How long no retrain follows another.")
     webhook_url: str = Field("", description="Where retrain requests are posted to; empty for nowhere.")
     webhook_secret: SecretStr = Field(SecretStr(""), description="Signs the webhooks: whsec_ and base64.")
+
+    cloudevents_names: ModelNames = Field(
+        USUAL_NAMES,
+        description="What a CloudEvent's model is called, by its attributes; the first that is registered counts.",
+    )
+    cloudevents_models: dict[str, str] = Field(
+        {}, description="Models that are registered under another name than that: name in the events = name here."
+    )
+    cloudevents_wait: Duration = Field(
+        parse_duration("10min"), description="How long a request from a logger waits for its response, and vice versa."
+    )
+    cloudevents_halves: int = Field(100_000, ge=2, description="Most requests and responses that wait so.")
+    cloudevents_bytes: int = Field(256 * 2**20, ge=2**20, description="Most bytes of them.")
 
     privacy: PrivacySetting = Field(
         PrivacySetting(), description="Features that are dropped or hashed before anything is stored: see security.md."

@@ -179,13 +179,23 @@ class Runner:
         it is logged and not shown.
     pace
         How long to wait when there is nothing to do, and after trouble.
+    beside
+        Says what is in the way of work that has a thread of its own.
     """
 
-    def __init__(self, pipeline: Pipeline, deliverer: Deliverer, housekeep: Callable[[], bool], pace: Pace) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        deliverer: Deliverer,
+        housekeep: Callable[[], bool],
+        pace: Pace,
+        beside: Callable[[], str | None] = lambda: None,
+    ) -> None:
         self._pipeline = pipeline
         self._deliverer = deliverer
         self._housekeep = housekeep
         self._pace = pace
+        self._beside = beside
         self._stop = threading.Event()
         self._trouble: dict[str, str] = {}
         self._not_before: dict[str, float] = {}
@@ -209,7 +219,8 @@ class Runner:
 
     def trouble(self) -> str | None:
         """What keeps the pipeline from going on at the moment, if anything."""
-        return "; ".join(text for name, text in self._trouble.items() if name != _HOUSEKEEPING) or None
+        found = [text for name, text in self._trouble.items() if name != _HOUSEKEEPING]
+        return "; ".join([*found, *filter(None, [self._beside()])]) or None
 
     def _run_pipeline(self) -> None:
         while not self._stop.is_set():

@@ -20,7 +20,10 @@ ALWAYS: HeaderPairs = (
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A finished HTTP answer. ``headers`` come on top of the content type, the length and the usual ones."""
+    """A finished HTTP answer. ``headers`` come on top of the content type, the length and the usual ones.
+
+    An empty content type is left out, for an empty body.
+    """
 
     status: int
     body: bytes
@@ -30,7 +33,7 @@ class Answer:
     def header_pairs(self) -> list[tuple[bytes, bytes]]:
         """All headers, names in lower case."""
         return [
-            (b"content-type", self.content_type.encode("latin-1")),
+            *(((b"content-type", self.content_type.encode("latin-1")),) if self.content_type else ()),
             (b"content-length", b"%d" % len(self.body)),
             *ALWAYS,
             *self.headers,

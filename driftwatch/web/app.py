@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from driftwatch import __version__
 from driftwatch.web.alerts import alerts_router
 from driftwatch.web.cached_page import CachedPage
+from driftwatch.web.cloudevents import CloudEventsRoute
 from driftwatch.web.documentation import documentation_router
 from driftwatch.web.events import events_router
 from driftwatch.web.front import Front
@@ -40,7 +41,11 @@ def build_app(service: ServiceParts, settings: WebSettings) -> Front:
     """
     operations, telemetry = service.operations, service.telemetry
     collector = ServiceCollector(
-        operations.metrics_facts, telemetry.snapshot, operations.readiness, settings.max_series
+        operations.metrics_facts,
+        telemetry.snapshot,
+        operations.readiness,
+        settings.max_series,
+        service.pairing.room if service.pairing is not None else lambda: None,
     )
     metrics = CachedPage(render_with(collector), lambda: telemetry.revision, CONTENT_TYPE)
 
@@ -78,6 +83,7 @@ def build_app(service: ServiceParts, settings: WebSettings) -> Front:
         app,
         _guard(service, settings),
         IngestRoutes(service.ingest, telemetry),
+        CloudEventsRoute(service.pairing, telemetry),
         metrics,
         settings.max_body_bytes,
     )

@@ -11,7 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from driftwatch.web.answer import ALWAYS, Answer, HeaderPairs
 from driftwatch.web.bodies import Disconnected, headers_of, read_body
 from driftwatch.web.cached_page import CachedPage
-from driftwatch.web.guard import Guard
+from driftwatch.web.cloudevents import CloudEventsRoute
+from driftwatch.web.guard import CLOUDEVENTS_PATHS, Guard
 from driftwatch.web.health import alive
 from driftwatch.web.ingest import IngestRoutes, Kind
 from driftwatch.web.problems import ProblemError, problem, unforeseen
@@ -25,10 +26,19 @@ _INGEST = re.compile(r"/v1/models/([^/]+)/(predictions|labels)")
 class Front:
     """Turns away who may not ask, and answers ingest, ``/metrics`` and ``/healthz`` itself."""
 
-    def __init__(self, rest: ASGIApp, guard: Guard, ingest: IngestRoutes, metrics: CachedPage, most_bytes: int) -> None:
+    def __init__(
+        self,
+        rest: ASGIApp,
+        guard: Guard,
+        ingest: IngestRoutes,
+        cloudevents: CloudEventsRoute,
+        metrics: CachedPage,
+        most_bytes: int,
+    ) -> None:
         self._rest = rest
         self._guard = guard
         self._ingest = ingest
+        self._cloudevents = cloudevents
         self._metrics = metrics
         self._most_bytes = most_bytes
 
@@ -61,6 +71,12 @@ class Front:
             headers = headers_of(scope)
             body = await read_body(receive, headers, self._most_bytes)
             return await self._ingest.take(Kind(found[2]), found[1], body, headers)
+        if path in CLOUDEVENTS_PATHS and (method == "POST" or path != "/"):
+            if method != "POST":
+                return _other_method(method, "POST")
+            headers = headers_of(scope)
+            body = await read_body(receive, headers, self._most_bytes)
+            return await self._cloudevents.take(headers, body, scope["query_string"])
         if path in {"/metrics", "/healthz"}:
             if method not in {"GET", "HEAD"}:
                 return _other_method(method, "GET, HEAD")

@@ -2,7 +2,8 @@
 
 With tokens, every address but the two of health wants one. Programs show it as ``Authorization: Bearer``. A browser
 may show it as the password of HTTP Basic, for reading alone: a browser sends what it remembers on behalf of any
-page, so what changes something never believes it.
+page, so what changes something never believes it. But for CloudEvents: model servers' loggers can show a token in no
+other way, and a page cannot make a browser send what is taken for one without asking first.
 
 Without tokens the service is for this machine, and believes what comes from it. A page of another site in a browser
 here is kept out by the names that it has to call this machine by.
@@ -30,6 +31,7 @@ OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 """What a probe asks. It tells nothing of models."""
 
 _INGEST = re.compile(r"/v1/models/[^/]+/(?:predictions|labels)")
+CLOUDEVENTS_PATHS = frozenset({"/", "/v1/cloudevents"})
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
 _REALM = 'realm="driftwatch"'
 _FAILED = "auth_failures_total"
@@ -51,7 +53,8 @@ def scope_of(method: str, path: str) -> Scope | None:
         if path in OPEN_PATHS:
             return None
         return Scope.METRICS if path == "/metrics" else Scope.READ
-    return Scope.INGEST if method == "POST" and _INGEST.fullmatch(path) else Scope.ADMIN
+    takes_events = _INGEST.fullmatch(path) is not None or path in CLOUDEVENTS_PATHS
+    return Scope.INGEST if method == "POST" and takes_events else Scope.ADMIN
 
 
 class Guard:
@@ -79,18 +82,20 @@ class Guard:
         scope = scope_of(request["method"], request["path"])
         if scope is None:
             return None
+        path, method = request["path"], request["method"]
         headers: list[tuple[bytes, bytes]] = request["headers"]
         if not self._tokens:
-            return None if self._hosts is None else self._from_elsewhere(request["method"], headers, self._hosts)
+            return None if self._hosts is None else self._from_elsewhere(method, headers, self._hosts)
         given = [value for name, value in headers if name == b"authorization"]
         if not given:
-            return self._unknown(request["method"], scope, "missing")
-        shown = _shown(given[0], request["method"]) if len(given) == 1 else None
+            return self._unknown(method, scope, "missing")
+        basic = method in _SAFE_METHODS or path in CLOUDEVENTS_PATHS
+        shown = _shown(given[0], basic=basic) if len(given) == 1 else None
         if shown is None:
-            return self._unknown(request["method"], scope, "malformed")
+            return self._unknown(method, scope, "malformed")
         token = find(self._tokens, shown)
         if token is None:
-            return self._unknown(request["method"], scope, "unknown")
+            return self._unknown(method, scope, "unknown")
         return None if token.allows(scope) else self._not_allowed(scope)
 
     def _unknown(self, method: str, scope: Scope, reason: str) -> Answer:
@@ -149,13 +154,13 @@ def _is_own(address: bytes, hosts: frozenset[str]) -> bool:
     return host is not None and (is_loopback(host) or host in hosts)
 
 
-def _shown(authorization: bytes, method: str) -> str | None:
+def _shown(authorization: bytes, *, basic: bool) -> str | None:
     """The token in a header; None where there is none, or the browser's way is not enough."""
     kind, _, rest = authorization.decode("latin-1").partition(" ")
     rest = rest.strip(" ")
     if kind.lower() == "bearer":
         return rest or None
-    if kind.lower() != "basic" or method not in _SAFE_METHODS:
+    if kind.lower() != "basic" or not basic:
         return None
     try:
         _, colon, password = base64.b64decode(rest, validate=True).decode().partition(":")
@@ -168,4 +173,4 @@ def _turned_away(status: HTTPStatus, kind: str, detail: str, headers: HeaderPair
     return problem(status, kind, detail, field="Authorization" if headers else "Host", headers=headers)
 
 
-__all__ = ["OPEN_PATHS", "Guard", "is_loopback", "scope_of"]
+__all__ = ["CLOUDEVENTS_PATHS", "OPEN_PATHS", "Guard", "is_loopback", "scope_of"]

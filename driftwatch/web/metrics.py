@@ -21,6 +21,7 @@ from driftwatch import __version__
 from driftwatch.core.records import AlertKind, Finding, RetrainState, Status, ThresholdOrigin, WindowRecord
 from driftwatch.pipeline.operations import MetricsFacts, ModelSummary, VersionFacts
 from driftwatch.pipeline.telemetry import Snapshot
+from driftwatch.ports import InboxRoom
 from driftwatch.web.metrics_table import METRICS, PREFIX, MetricKind
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -51,6 +52,8 @@ class ServiceCollector(Collector):
         Whether the service does its work.
     max_series
         Most gauges.
+    inbox
+        What waits of exchanges that loggers sent; None where there is no such thing.
     """
 
     def __init__(
@@ -59,11 +62,13 @@ class ServiceCollector(Collector):
         snapshot: Callable[[], Snapshot],
         readiness: Callable[[], tuple[bool, str]],
         max_series: int,
+        inbox: Callable[[], InboxRoom | None] = lambda: None,
     ) -> None:
         self._facts = facts
         self._snapshot = snapshot
         self._readiness = readiness
         self._max_series = max_series
+        self._inbox = inbox
 
     def collect(self) -> Iterator[Metric]:
         """Every family of the table, in its order."""
@@ -103,6 +108,7 @@ class ServiceCollector(Collector):
             Series("spool_rows_limit", (), facts.room.most_rows),
             Series("spool_full", (), float(facts.room.trouble is not None)),
             *(Series("disk_free_bytes", (), one) for one in (facts.room.disk_free_bytes,) if one is not None),
+            *(Series("cloudevents_waiting", (), one.waiting) for one in (self._inbox(),) if one is not None),
             Series("log_files", (), facts.log_files),
             Series("log_bytes", (), facts.log_bytes),
             Series("ready", (), float(ready)),

@@ -61,6 +61,18 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         "requests_refused_total", _COUNTER, ("kind", "reason"), "Requests with events that were asked to come again."
     ),
+    Metric(
+        "cloudevents_total",
+        _COUNTER,
+        ("kind", "outcome"),
+        "CloudEvents by kind, and outcome: taken, duplicate, refused, unknown_model, ignored, malformed.",
+    ),
+    Metric("cloudevents_read_total", _COUNTER, ("model",), "Exchanges that loggers sent and that were whole and read."),
+    Metric(
+        "cloudevents_unread_total", _COUNTER, ("model", "reason"), "Exchanges that were whole and could not be read."
+    ),
+    Metric("cloudevents_orphaned_total", _COUNTER, ("model", "kind"), "Requests and responses without the other one."),
+    Metric("cloudevents_waiting", _GAUGE, (), "Requests and responses that wait for the other one."),
     Metric("windows_judged_total", _COUNTER, ("model", "stage"), "Judgements of windows."),
     Metric(
         "windows_revised_total", _COUNTER, ("model", "stage"), "Judgements of windows again, after late rows or labels."

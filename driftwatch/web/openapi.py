@@ -8,13 +8,15 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI
 
-from driftwatch.web.guard import scope_of
+from driftwatch.web.guard import CLOUDEVENTS_PATHS, scope_of
 from driftwatch.web.health import Health
 from driftwatch.web.ingest import Kind, Taken
 from driftwatch.web.names import MODEL_NAME
 from driftwatch.web.problem_document import Problem, problem_response
 from driftwatch.web.retrains import RetrainReport
 from driftwatch.wire import FORMATS
+from driftwatch.wire.cloudevents import BATCHED, STRUCTURED
+from driftwatch.wire.cloudevents import MAX_EVENTS as MAX_CLOUDEVENTS
 from driftwatch.wire.native import MAX_EVENTS, LabelEvent, PredictionEvent
 
 _REFERENCE = "#/components/schemas/{name}"
@@ -32,6 +34,20 @@ _EXAMPLES: Mapping[Kind, dict[str, Any]] = {
         "event_time": "2013-03-01T08:20:00Z",
     },
 }
+_CLOUDEVENT: Mapping[str, Any] = {
+    "specversion": "1.0",
+    "id": "0009174a-24a8-4603-b098-09c8799950e9",
+    "source": "http://localhost:9081/",
+    "type": "org.kubeflow.serving.inference.request",
+    "inferenceservicename": "flights",
+    "data": {"instances": [[1400.0, "UA"]]},
+}
+_OF_CLOUDEVENTS = """
+CloudEvents of the loggers of KServe and Seldon: binary (attributes in `ce-` headers), structured or batched. A request
+and its response are one exchange and give predictions; Seldon's feedback gives labels. The answer comes when the events
+are on disk; they are read when they are whole. Other types of events are taken and ignored. The model is that of the
+query, else found in the attributes.
+""".strip()
 _SECURITY_SCHEMES = {
     "bearer": {
         "type": "http",
@@ -94,6 +110,7 @@ def _front_paths() -> tuple[dict[str, Any], dict[str, Any]]:
     report.pop("$defs")  # FastAPI has these among its own shapes
     _, schemas = msgspec.json.schema_components(types, ref_template=_REFERENCE)
     paths: dict[str, Any] = {f"/v1/models/{{model}}/{kind.value}": {"post": _ingest(kind)} for kind in Kind}
+    paths |= {path: {"post": _cloudevents(path)} for path in sorted(CLOUDEVENTS_PATHS)}
     paths["/metrics"] = {"get": _text("Metrics for Prometheus", "As rendered when something changed last.")}
     paths["/healthz"] = {
         "get": {
@@ -130,6 +147,29 @@ def _ingest(kind: Kind) -> dict[str, Any]:
             "202": _json_body("Durable. `rejected` names what was not taken.", "Taken"),
             **{str(status): response for status, response in refused.items()},
         },
+    }
+
+
+def _cloudevents(path: str) -> dict[str, Any]:
+    query = {"in": "query", "required": False}
+    event = {"type": "object", "required": ["specversion", "id", "source", "type"], "example": _CLOUDEVENT}
+    content: dict[str, Any] = {
+        STRUCTURED: {"schema": event},
+        BATCHED: {"schema": {"type": "array", "items": event, "maxItems": MAX_CLOUDEVENTS}},
+        "application/json": {"schema": {}, "example": _CLOUDEVENT["data"]},
+    }
+    refused = {str(status): problem_response(status) for status in (400, 404, 408, 413, 415, 422, 503)}
+    return {
+        "tags": ["events"],
+        "summary": "Log exchanges as CloudEvents" + (", at the usual address" if path == "/" else ""),
+        "description": _OF_CLOUDEVENTS,
+        "operationId": "cloudevents" if path == "/v1/cloudevents" else "cloudevents_at_root",
+        "parameters": [
+            {**query, "name": "model", "schema": {"type": "string", "pattern": f"^{MODEL_NAME}$"}},
+            {**query, "name": "model_version", "schema": {"type": "string", "minLength": 1, "maxLength": 256}},
+        ],
+        "requestBody": {"required": True, "content": content},
+        "responses": {"200": {"description": "On disk. There is no body."}, **refused},
     }
 
 

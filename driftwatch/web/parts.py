@@ -8,6 +8,7 @@ from typing import Protocol
 
 from driftwatch.pipeline.ingest import Ingest
 from driftwatch.pipeline.operations import Operations
+from driftwatch.pipeline.pairing import Pairing
 from driftwatch.pipeline.telemetry import Telemetry
 from driftwatch.web.tokens import Token
 
@@ -23,6 +24,11 @@ class ServiceParts(Protocol):
     @property
     def operations(self) -> Operations:
         """Answers everything else."""
+        ...
+
+    @property
+    def pairing(self) -> Pairing | None:
+        """Takes what model servers' loggers send; None where nothing does."""
         ...
 
     @property

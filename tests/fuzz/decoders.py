@@ -18,7 +18,7 @@ import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -41,17 +41,20 @@ from driftwatch.errors import DriftwatchError, EventError, InputError, StoreErro
 from driftwatch.pipeline.ingest import Submission
 from driftwatch.settings import Settings, load_settings
 from driftwatch.sources.files import read_batches, read_table
-from driftwatch.testing import ManualClock, MemoryLog, MemorySpool, MemoryState
+from driftwatch.testing import ManualClock, MemoryInbox, MemoryLog, MemorySpool, MemoryState
 from driftwatch.web.app import build_app
 from driftwatch.web.bounded_http import HeadLimits, bounded_http
 from driftwatch.web.tokens import hash_of
 from driftwatch.wire import FORMATS
 from driftwatch.wire.arrow import decode, encode
+from driftwatch.wire.cloudevents import BATCHED, STRUCTURED
+from driftwatch.wire.cloudevents import decode as decode_cloudevents
 from driftwatch.wire.columnar import LabelColumns, PredictionColumns
 from driftwatch.wire.inflation import INFLATERS, Damaged, TooLarge
 from tests.conformance.test_wire import ENCODERS
 from tests.fuzz import exchanges
 from tests.fuzz.inputs import JSON_VALUES, LABELS, PREDICTIONS, Reshaper, dumped, reshaped
+from tests.wire.loggers import kserve, seldon
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 MOST_INFLATED = 100_000
@@ -94,7 +97,13 @@ def baseline() -> Baseline:
 def service() -> Service:
     settings = load_settings()
     made = assemble(
-        settings, spool=MemorySpool(), log=MemoryLog(), state=MemoryState(), clock=ManualClock(NOW), told={}
+        settings,
+        spool=MemorySpool(),
+        log=MemoryLog(),
+        state=MemoryState(),
+        inbox=MemoryInbox(),
+        clock=ManualClock(NOW),
+        told={},
     )
     made.operations.register_baseline("m", baseline().to_json())
     return made
@@ -285,6 +294,59 @@ def ask_with_authorization(value: bytes) -> None:
     assert guarded_loop().ask("GET", "/v1/models", authorization=value) in {200, 401}
 
 
+def read_cloudevents(content_type: str, data: bytes) -> None:
+    """Read envelopes, and bring what is whole of them to ingest."""
+    headers: dict[str, str] = {"content-type": content_type}
+    if not content_type:
+        head, _, data = data.partition(b"\n\n")
+        lines = (line.partition(": ") for line in head.decode("latin-1").split("\n"))
+        headers = {name.lower(): value for name, _, value in lines}
+    found = decode_cloudevents(headers, data)
+    pairing = service().pairing
+    assert pairing is not None
+    future = pairing.take([event for _, event in found.rows], "m")
+    if future is not None:
+        future.result(10)
+    while pairing.step():
+        continue
+    pairing.inbox.forget_waiting(NOW + timedelta(days=1), 10_000)
+    pairing.inbox.forget_known(NOW + timedelta(days=1))
+    spool = service().spool
+    for entry in spool.read(0, 100):
+        assert decode(encode(entry.batch)).prediction_ids == entry.batch.prediction_ids
+        spool.remove_through(entry.sequence)
+    assert not any("defect" in str(labels) for (name, labels) in service().telemetry.snapshot().counters)
+
+
+def cloudevents() -> dict[str, Decoder]:
+    """Each mode, with exchanges of several protocols in it."""
+    asked = {"instances": [{"x": 1.5, "colour": "red"}]}
+    pairs = [
+        (kserve("request", asked), kserve("response", {"predictions": ["a"]})),
+        (seldon("inference.request", {"data": {"names": ["x"], "ndarray": [[1.5]]}}, event_id="a"),
+         seldon("inference.response", {"data": {"ndarray": ["b"]}}, event_id="b")),
+        (seldon("feedback", {"truth": {"data": {"ndarray": ["a"]}}}, event_id="c"),),
+    ]  # fmt: skip
+    batches = tuple(dumped([one.structured() for one in pair]) for pair in pairs)
+    structured = tuple(dumped(one.structured()) for pair in pairs for one in pair)
+    binary = tuple(
+        "\n".join(f"{name}: {value}" for name, value in one.headers.items()).encode() + b"\n\n" + one.body
+        for pair in pairs
+        for one in pair
+    )
+
+    def another(chance: random.Random) -> bytes:
+        return dumped(reshaped(json.loads(chance.choice(batches)), chance))
+
+    return {
+        "CloudEvents, batched": Decoder(
+            partial(read_cloudevents, BATCHED), (EventError,), batches, JSON_VALUES.map(dumped), another
+        ),
+        "CloudEvents, structured": Decoder(partial(read_cloudevents, STRUCTURED), (EventError,), structured),
+        "CloudEvents, binary": Decoder(partial(read_cloudevents, ""), (EventError,), binary),
+    }
+
+
 def ask_of_host(value: bytes) -> None:
     open_loop().ask("POST", "/v1/models/m/labels", body=b"[]", origin=value, content_type=value, content_encoding=value)
 
@@ -471,6 +533,7 @@ def table() -> Mapping[str, Decoder]:
             f"traffic in {name}": Decoder(partial(exchanges.read, name), (EventError,), exchanges.seeds(name))
             for name in exchanges.FORMATS
         },
+        **cloudevents(),
         "head before the proxy": Decoder(
             exchanges.read_heads, (Refused,), (*exchanges.HEADS, b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n")
         ),

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp
 from driftwatch.bootstrap import Service, assemble
 from driftwatch.core.baseline import Baseline
 from driftwatch.settings import load_settings
-from driftwatch.testing import ManualClock, MemoryLog, MemorySpool, MemoryState, RecordingSink
+from driftwatch.testing import ManualClock, MemoryInbox, MemoryLog, MemorySpool, MemoryState, RecordingSink
 from driftwatch.web.app import build_app
 from driftwatch.web.server import server_of
 
@@ -93,7 +93,8 @@ class Web:
         self.settle()
 
     def settle(self) -> None:
-        while self.service.pipeline.step():
+        assert self.service.pairing is not None
+        while self.service.pairing.step() or self.service.pipeline.step():
             continue
 
 
@@ -129,7 +130,13 @@ def made(data: Path, document: str, **options: Any) -> Iterator[Web]:
     usual = {"window": timedelta(days=1), "label_wait": timedelta(hours=6)}
     settings = load_settings(data=data, **(usual | options))
     service = assemble(
-        settings, spool=MemorySpool(), log=MemoryLog(), state=MemoryState(), clock=clock, told={"webhook": sink}
+        settings,
+        spool=MemorySpool(),
+        log=MemoryLog(),
+        state=MemoryState(),
+        inbox=MemoryInbox(max_halves=settings.cloudevents_halves, max_bytes=settings.cloudevents_bytes),
+        clock=clock,
+        told={"webhook": sink},
     )
     with (
         served(build_app(service, settings)) as url,

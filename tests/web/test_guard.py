@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from driftwatch.web.guard import OPEN_PATHS, scope_of
+from driftwatch.web.guard import CLOUDEVENTS_PATHS, OPEN_PATHS, scope_of
 from driftwatch.web.tokens import Scope, hash_of, new_token
 
 SECRETS = {scope: new_token() for scope in Scope}
@@ -18,6 +18,8 @@ ROTATED = new_token()
 ROUTES = [
     ("POST", "/v1/models/flights/predictions", Scope.INGEST),
     ("POST", "/v1/models/flights/labels", Scope.INGEST),
+    ("POST", "/v1/cloudevents", Scope.INGEST),
+    ("POST", "/", Scope.INGEST),
     ("GET", "/metrics", Scope.METRICS),
     ("GET", "/", Scope.READ),
     ("GET", "/static/style.css", Scope.READ),
@@ -34,6 +36,7 @@ ROUTES = [
     ("DELETE", "/v1/models", Scope.ADMIN),
     ("GET", "/nothing/here", Scope.READ),
 ]
+CHANGING = [(method, path) for method, path, _ in ROUTES if method != "GET" and path not in CLOUDEVENTS_PATHS]
 every_route = pytest.mark.parametrize(("method", "path", "scope"), ROUTES)
 
 
@@ -142,7 +145,7 @@ def test_a_browser_may_read_with_the_token_as_the_password(guarded: Any) -> None
     assert "Basic" in guarded.client.get("/").headers.get_list("www-authenticate")[1]
 
 
-@pytest.mark.parametrize(("method", "path"), [(method, path) for method, path, _ in ROUTES if method != "GET"])
+@pytest.mark.parametrize(("method", "path"), CHANGING)
 def test_what_a_browser_remembers_changes_nothing(guarded: Any, method: str, path: str) -> None:
     answer = guarded.client.request(method, path, headers=basic(SECRETS[Scope.ADMIN]))
     assert answer.status_code == 401

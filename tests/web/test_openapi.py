@@ -14,6 +14,8 @@ PROMISED = {
     ("post", "/v1/models/{model}/labels"),
     ("put", "/v1/models/{model}/baseline"),
     ("get", "/v1/models/{model}/baseline"),
+    ("post", "/v1/cloudevents"),
+    ("post", "/"),
     ("get", "/v1/models"),
     ("get", "/v1/models/{model}/drift"),
     ("get", "/v1/models/{model}/performance"),
