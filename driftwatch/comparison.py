@@ -73,6 +73,7 @@ class Report(core.Report):
             ],
             "findings": [{name: _finite(value) for name, value in row.items()} for row in self.rows()],
             "together": [_joint_document(one) for one in self.joint],
+            "quality": _quality_document(self),
         }
         return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
 
@@ -276,7 +277,7 @@ class _LiveColumn:
     profile: ColumnProfile
     measured: Measurement | None = None
     values: Values | None = None
-    """Of labels and predictions, which are needed side by side."""
+    """Of labels, predictions and scores, which are needed side by side."""
     unread: str = ""
 
 
@@ -314,7 +315,7 @@ def _counted_column(fitted: ColumnBaseline, values: Values, n_rows: int, kept: _
     if len(values) != n_rows:
         problem = f"it has {len(values):,} values where other columns have {n_rows:,}."
         raise EventError(problem, field=column.name, remedy="Give columns of equal length.")
-    aside = values if column.role in (ColumnRole.LABEL, ColumnRole.PREDICTION) else None
+    aside = values if column.role is not ColumnRole.FEATURE else None
     if column.role is ColumnRole.LABEL:
         values = present(values)
     if not isinstance(fitted.cells, NumericCells) or not isinstance(values, Numbers):
@@ -355,7 +356,9 @@ def _performance(baseline: Baseline, found: Mapping[str, _LiveColumn]) -> Perfor
     prediction = None if answered is None else answered.values
     if label is None or prediction is None:
         return PerformanceSums.empty(schema.task, schema.classes)
-    return PerformanceSums.of(schema.task, schema.classes, prediction, label)
+    scores = [one.values for name in schema.scores if (one := found.get(name)) and isinstance(one.values, Numbers)]
+    arrays = [one.values for one in scores] if len(scores) == len(schema.scores) else []
+    return PerformanceSums.of(schema.task, schema.classes, prediction, label, arrays)
 
 
 def _joint_document(finding: JointFinding) -> dict[str, Any]:
@@ -374,6 +377,30 @@ def _joint_document(finding: JointFinding) -> dict[str, Any]:
         "text": finding.text,
         "error_bound": finding.error_bound,
         "note": finding.note,
+    }
+
+
+def _quality_document(report: core.Report) -> dict[str, Any]:
+    """Every measure of the labelled rows, beside the reference's; empty where there are none."""
+    if report.sums is None or report.baseline is None or report.sums.n == 0:
+        return {}
+    known = report.baseline.performance
+    reference = known.sums.measures() if known is not None else {}
+    return {
+        "labels": report.sums.n,
+        "label_coverage_ratio": report.sums.n / report.n_live if report.n_live else None,
+        "reference_source": None if known is None else known.source.value,
+        "measures": {
+            name: {
+                "value": _finite(one.value),
+                "interval": [_finite(one.lower), _finite(one.upper)],
+                "labels": one.n,
+                "error_bound": one.error_bound,
+                "reference": _finite(reference[name].value) if name in reference else None,
+            }
+            for name, one in report.sums.measures().items()
+        },
+        "confusion": report.sums.confusion_document(),
     }
 
 

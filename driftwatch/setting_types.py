@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from driftwatch.core.limits import Limits
+from driftwatch.core.performance import MEASURES
 from driftwatch.core.windows import parse_duration, parse_length
 from driftwatch.errors import DriftwatchError
 from driftwatch.pipeline.halves import FIELD
@@ -100,6 +101,15 @@ class PrivacySetting(ColumnRules):
     models: dict[str, ColumnRules] = Field(default_factory=dict)
     hash_key_file: Path | None = None
 
+
+def _known_measures(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if name not in MEASURES:
+            raise ValueError(f"{name!r} is no measure; those that there are: {', '.join(MEASURES)}")
+    return names
+
+
+Measures = Annotated[tuple[str, ...], AfterValidator(_known_measures)]
 
 Tokens = Annotated[tuple[TokenSetting, ...], Field(max_length=MOST_TOKENS)]
 

@@ -22,6 +22,7 @@ from pydantic_settings import (
 )
 
 from driftwatch.core.evidence import FalseAlarmBudget
+from driftwatch.core.performance import SHOWN_MEASURES
 from driftwatch.core.policy import DEFAULT_SHARES, JudgePolicy
 from driftwatch.core.records import AlertKind, ColumnKind
 from driftwatch.core.statistics import DEFAULT_STATISTICS
@@ -31,6 +32,7 @@ from driftwatch.errors import FileError, SettingError
 from driftwatch.pipeline.halves import USUAL_NAMES
 from driftwatch.setting_types import (
     Duration,
+    Measures,
     ModelNames,
     PrivacySetting,
     Table,
@@ -125,6 +127,9 @@ class Settings(BaseSettings):
         description="Fewer rows in a window say insufficient_data; 30 at least where natural variation is known.",
     )
     minimum_labels: int = Field(30, ge=2, description="Fewer labels in a window say insufficient_data.")
+    measures: Measures = Field(
+        SHOWN_MEASURES, description="Measures of quality on the metrics page: see quality.md. The API has all of them."
+    )
 
     retrain_on: tuple[AlertKind, ...] = Field(
         (AlertKind.QUALITY,), description="Kinds of alert that ask for a retrain."

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from driftwatch.core.baseline import Baseline, ColumnBaseline
 from driftwatch.core.cells import NumericCells
 from driftwatch.core.change import age_text
+from driftwatch.core.performance import DEFAULT_MEASURES, Measure
 from driftwatch.core.records import ColumnRole
 
 _NAMES_SHOWN = 4
@@ -86,12 +87,13 @@ def _summary(column: ColumnBaseline) -> str:
 def _performance(baseline: Baseline) -> tuple[str, ...]:
     if baseline.performance is None:
         return ("no reference performance: give a label and a prediction column",)
+    shown = DEFAULT_MEASURES[baseline.schema.task]
     rows = "held-out rows" if baseline.performance.source.value == "held_out" else "the reference's own rows"
     return tuple(
-        f"{name} {one.value:.4g}{_spread(one.standard_error)} on {one.n:,} {rows}"
-        for name, one in baseline.performance.sums.measures().items()
+        f"{name} {one.value:.4g}{_interval(one)} on {one.n:,} {rows}"
+        for name, one in baseline.performance.sums.measures(shown).items()
     )
 
 
-def _spread(standard_error: float) -> str:
-    return "" if math.isnan(standard_error) else f" ± {standard_error:.2g}"
+def _interval(measure: Measure) -> str:
+    return "" if math.isnan(measure.lower) else f" ({measure.lower:.4g} to {measure.upper:.4g})"

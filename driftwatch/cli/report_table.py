@@ -13,6 +13,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from driftwatch.cli.output import PIPE_WIDTH
+from driftwatch.cli.quality_table import print_quality
 from driftwatch.core.compare import Report
 from driftwatch.core.records import AlertKind, Finding, Status, ThresholdOrigin
 from driftwatch.reports.order import ColumnFindings, ordered
@@ -53,6 +54,7 @@ def print_table(report: Report, out: Console) -> None:
     out.print()
     if report.joint:
         print_joint(report, out)
+    print_quality(report, out)
     origins = {one.threshold.origin for one in report.findings if one.statistic}
     for origin, mark in _MARKS.items():
         if origin in origins:

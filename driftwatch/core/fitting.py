@@ -169,7 +169,8 @@ class _Fit:
         if self._held_out is not None and held_out is not None:
             source = PerformanceSource.HELD_OUT
             sources.insert(0, LossWindows(self._schema, held_out))
-            for table, times in self._tables(self._held_out, [self._schema.label, self._schema.prediction], segment):
+            targets = [self._schema.label, self._schema.prediction, *self._schema.scores]
+            for table, times in self._tables(self._held_out, targets, segment):
                 sources[0].add(table, times)
         natural = NaturalVariation()
         if self._schema.timestamp is not None:
@@ -228,7 +229,9 @@ class _Fit:
             columns = {
                 column.name: converted(raw.columns[column.name], column, ReferenceDataError, times)
                 for column in self._schema.columns
-                if wanted is None or column.name in wanted or column.name in own
+                if (wanted is None or column.name in wanted or column.name in own)
+                # Evaluation rows may have no scores.
+                and (column.role is not ColumnRole.SCORE or column.name in raw.columns)
             }
             table = Table(columns, raw.n_rows)
             if segment is not None:
@@ -306,7 +309,7 @@ def _columns_of_evaluation(options: FitOptions) -> Callable[[Sequence[str]], Seq
         for name in targets:
             if name not in existing:
                 raise missing_column(name, existing, ReferenceDataError, of="the evaluation")
-        return [name for name in existing if name in {*targets, options.timestamp, *options.segments}]
+        return [name for name in existing if name in {*targets, *options.scores, options.timestamp, *options.segments}]
 
     return wanted
 

@@ -49,7 +49,7 @@ class LossWindows:
         label, prediction = self._schema.label, self._schema.prediction
         if label is None or prediction is None:
             return
-        self.sums += PerformanceSums.of(self._schema.task, self._schema.classes, table[prediction], table[label])
+        self.sums += PerformanceSums.of_table(self._schema, table)
         if times is None:
             return
         loss = _losses(self._schema, table)

@@ -28,7 +28,7 @@ def extended_baseline(baseline: Baseline, more: Any, evaluation: Any = None) -> 
     table = to_table(more, schema, error=ReferenceDataError)
     evaluated = None
     if evaluation is not None:
-        targets = {ColumnRole.LABEL, ColumnRole.PREDICTION}
+        targets = {ColumnRole.LABEL, ColumnRole.PREDICTION, ColumnRole.SCORE}
         evaluated = to_table(evaluation, schema, targets, required=(), error=ReferenceDataError)
     return replace(
         baseline,
@@ -74,8 +74,7 @@ def _performance(baseline: Baseline, table: Table, evaluated: Table | None) -> R
     rows = evaluated if known.source is PerformanceSource.HELD_OUT else table
     if rows is None or schema.label not in rows or schema.prediction not in rows:
         return known
-    sums = PerformanceSums.of(schema.task, schema.classes, rows[schema.prediction], rows[schema.label])
-    return replace(known, sums=known.sums + sums)
+    return replace(known, sums=known.sums + PerformanceSums.of_table(schema, rows))
 
 
 def _kept(baseline: Baseline, name: str, kept: KeptNumbers, table: Table) -> KeptNumbers:

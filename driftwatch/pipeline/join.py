@@ -73,11 +73,11 @@ def _add_joined(work: Work, model: str, joined: JoinedLabels) -> None:
             if key.segment == ALL_ROWS:
                 work.tally.count("events_dropped_total", len(rows), model=model, reason="label_late")
             continue
-        sums.performance += _quality(baseline, predictions.take(rows), labels.take(rows))
+        sums.performance += _quality(baseline, predictions, labels, joined.values, rows)
         sums.profile += _label_profile(baseline, labels.take(rows))
         before = rows[corrected[rows]]
         if len(before):
-            sums.performance -= _quality(baseline, predictions.take(before), replaced.take(before))
+            sums.performance -= _quality(baseline, predictions, replaced, joined.values, before)
             sums.profile -= _label_profile(baseline, replaced.take(before))
         sums.labels += len(rows) - len(before)
         work.touch(key, WindowStage.COMPLETE)
@@ -114,8 +114,12 @@ def _count(work: Work, model: str, joined: JoinedLabels, corrected: int) -> None
     work.tally.observe("label_delay_seconds", delays, model=model)
 
 
-def _quality(baseline: Baseline, predictions: Values, labels: Values) -> PerformanceSums:
-    return PerformanceSums.of(baseline.schema.task, baseline.schema.classes, predictions, labels)
+def _quality(
+    baseline: Baseline, predictions: Values, labels: Values, packed: NDArray[np.float64], rows: NDArray[np.intp]
+) -> PerformanceSums:
+    schema = baseline.schema
+    scores = packed[rows, 1 : 1 + len(schema.scores)]
+    return PerformanceSums.of(schema.task, schema.classes, predictions.take(rows), labels.take(rows), list(scores.T))
 
 
 def _label_profile(baseline: Baseline, labels: Values) -> Profile:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from driftwatch.core.compare import Report
-from driftwatch.core.performance import LOSS_MEASURE, Measure
+from driftwatch.core.performance import DEFAULT_MEASURES, LOSS_MEASURE, Measure
 from driftwatch.core.records import AlertKind, Finding, Status, ThresholdOrigin, Verdict
 from driftwatch.reports.cards import Card
 from driftwatch.reports.wording import counted, limit, number, share, words
@@ -109,9 +109,10 @@ def quality_lines(report: Report) -> tuple[QualityLine, ...]:
     """Reference quality beside live quality; empty where no live row has a label."""
     if report.sums is None or report.baseline is None:
         return ()
-    live = report.sums.measures()
+    shown = DEFAULT_MEASURES[report.sums.task]
+    live = report.sums.measures(shown)
     known = report.baseline.performance
-    reference = known.sums.measures() if known is not None else {}
+    reference = known.sums.measures(shown) if known is not None else {}
     judged = LOSS_MEASURE[report.sums.task]
     return tuple(QualityLine(name, reference.get(name), one, name == judged) for name, one in live.items())
 

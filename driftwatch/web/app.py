@@ -46,6 +46,7 @@ def build_app(service: ServiceParts, settings: WebSettings) -> Front:
         operations.readiness,
         settings.max_series,
         service.pairing.room if service.pairing is not None else lambda: None,
+        measures=settings.measures,
     )
     metrics = CachedPage(render_with(collector), lambda: telemetry.revision, CONTENT_TYPE)
 

@@ -8,7 +8,7 @@ many were left off stands in ``driftwatch_series_omitted``. No label holds an id
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from math import isnan
 
@@ -18,6 +18,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from driftwatch import __version__
+from driftwatch.core.performance import SHOWN_MEASURES
 from driftwatch.core.records import AlertKind, Finding, RetrainState, Status, ThresholdOrigin, WindowRecord
 from driftwatch.pipeline.operations import MetricsFacts, ModelSummary, VersionFacts
 from driftwatch.pipeline.telemetry import Snapshot
@@ -54,6 +55,8 @@ class ServiceCollector(Collector):
         Most gauges.
     inbox
         What waits of exchanges that loggers sent; None where there is no such thing.
+    measures
+        Names of the measures of quality that have series.
     """
 
     def __init__(
@@ -63,12 +66,14 @@ class ServiceCollector(Collector):
         readiness: Callable[[], tuple[bool, str]],
         max_series: int,
         inbox: Callable[[], InboxRoom | None] = lambda: None,
+        measures: Collection[str] = SHOWN_MEASURES,
     ) -> None:
         self._facts = facts
         self._snapshot = snapshot
         self._readiness = readiness
         self._max_series = max_series
         self._inbox = inbox
+        self._measures = frozenset(measures)
 
     def collect(self) -> Iterator[Metric]:
         """Every family of the table, in its order."""
@@ -118,9 +123,9 @@ class ServiceCollector(Collector):
         wanted = [
             *_firing(facts),
             *(series for model in facts.models for series in _of_model(model)),
-            *(series for version in newest_first for series in _of_version(version)),
+            *(series for version in newest_first for series in _of_version(version, self._measures)),
             *_findings_in_turn(newest_first),
-            *(series for segment in facts.segments for series in _of_version(segment)),
+            *(series for segment in facts.segments for series in _of_version(segment, self._measures)),
         ]
         # The same series twice would spoil the whole scrape.
         unlike = {(one.name, one.labels): one for one in wanted if not isnan(one.value)}
@@ -159,7 +164,7 @@ def _of_model(model: ModelSummary) -> Iterator[Series]:
             yield Series("retrain_state", (model.model, state.value), float(state is model.retrain.state))
 
 
-def _of_version(version: VersionFacts) -> Iterator[Series]:
+def _of_version(version: VersionFacts, measures: frozenset[str]) -> Iterator[Series]:
     labels = (version.model, version.model_version, version.segment)
     for stage, window in (("inputs", version.inputs), ("quality", version.quality)):
         if window is not None:
@@ -170,10 +175,12 @@ def _of_version(version: VersionFacts) -> Iterator[Series]:
                     yield Series("evidence", (*labels, verdict.kind.value), verdict.evidence)
                     yield Series("evidence_limit", (*labels, verdict.kind.value), verdict.limit.value)
     for name, measure in version.reference.items():
-        yield Series("performance", (*labels, name, "reference"), measure.value)
+        if name in measures:
+            yield Series("performance", (*labels, name, "reference"), measure.value)
     if version.quality is not None:
         for name, value in version.quality.performance.items():
-            yield Series("performance", (*labels, name, "realized"), value)
+            if name in measures:
+                yield Series("performance", (*labels, name, "realized"), value)
         if version.quality.rows:
             yield Series("label_coverage_ratio", labels, version.quality.labels / version.quality.rows)
 

@@ -78,5 +78,10 @@ class WebSettings(Protocol):
         """Most series on the metrics page."""
         ...
 
+    @property
+    def measures(self) -> Sequence[str]:
+        """Measures of quality on the metrics page."""
+        ...
+
 
 __all__ = ["KnownToken", "ServiceParts", "WebSettings"]

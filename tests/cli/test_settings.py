@@ -63,6 +63,7 @@ def test_the_environment_says_the_same_in_json(monkeypatch: pytest.MonkeyPatch) 
         ("statistics = { numeric = ['fisher'] }", "statistics.numeric: fisher does not fit numeric columns."),
         ("shares = { quality = -1 }", "shares.quality: "),
         ("false_alarms = 'never'", "false_alarms: 'never' is no budget"),
+        ('measures = ["mae", "auroc"]', "measures: 'auroc' is no measure"),
     ],
 )
 def test_an_entry_that_cannot_work_is_named(tmp_path: Path, text: str, says: str) -> None:

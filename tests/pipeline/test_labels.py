@@ -254,7 +254,8 @@ def test_classes_are_joined_and_corrected_as_if_all_had_come_at_once(world) -> N
     start = round(START.timestamp() * 1e6)
     with world.state.read() as reader:
         (stored,) = reader.slices("spam", "1", "", start, start + 1)
-    expected = PerformanceSums.of(Task.BINARY, ("no", "yes"), Names.of(said), Names.of(truth))
+    scores = [np.full(300, 0.25)]
+    expected = PerformanceSums.of(Task.BINARY, ("no", "yes"), Names.of(said), Names.of(truth), scores)
     assert PerformanceSums.from_bytes(stored.performance) == expected
     assert stored.labels == 300
 

@@ -14,10 +14,11 @@ import pytest
 
 import driftwatch
 from driftwatch.core.baseline import Baseline
+from driftwatch.core.performance import DEFAULT_MEASURES
 from driftwatch.core.policy import JudgePolicy
 from driftwatch.core.records import AlertKind, Status
 from driftwatch.errors import FileError
-from driftwatch.reports.wording import number, p_value
+from driftwatch.reports.wording import number, p_value, words
 
 N_COLUMNS = 25
 STRANGE = [
@@ -135,9 +136,12 @@ def test_a_column_that_could_not_be_read_says_why_and_still_shows_the_reference(
 def test_quality_stands_beside_that_of_the_reference(page, report, baseline):
     table = {row[0]: row for row in cells(page.all("table", "quality")[0])}
     live, reference = report.sums.measures(), baseline.performance.sums.measures()
-    assert set(table) == {"mae", "rmse", "bias", "r2"}
-    for name, row in table.items():
-        assert [one.split(" ± ")[0] for one in row[1:]] == [number(reference[name].value), number(live[name].value)]
+    shown = {words(name): name for name in DEFAULT_MEASURES[report.sums.task]}
+    assert set(table) == set(shown)
+    for title, row in table.items():
+        for text, measure in zip(row[1:], (reference[shown[title]], live[shown[title]]), strict=True):
+            interval = f"{number(measure.lower, 3)} to {number(measure.upper, 3)}"
+            assert text.split() == [number(measure.value), *interval.split()]
 
 
 def test_notices_of_the_baseline_are_shown(page, baseline):

@@ -130,6 +130,22 @@ def test_a_fixed_p_value_is_no_limit_of_the_score() -> None:
     assert value(page, "drift_threshold", **labels) is None
 
 
+def test_only_chosen_measures_have_series() -> None:
+    one = version()
+    known = {"mae": 12.5, "mape": 0.25, "pinball_90": 3.0}
+    quality = replace(window(), performance=known)
+    reference = {name: Measure(value=1.0, standard_error=0.1, n=100) for name in known}
+    given = facts(replace(one, quality=quality, reference=reference))
+    collector = ServiceCollector(
+        lambda: given, Telemetry().snapshot, lambda: (True, "ready"), 10_000, measures=("pinball_90",)
+    )
+    shown = [dict(labels) for name, labels in samples(render_with(collector)().decode()) if name == "performance"]
+    assert {(labels["metric"], labels["kind"]) for labels in shown} == {
+        ("pinball_90", "realized"),
+        ("pinball_90", "reference"),
+    }
+
+
 def test_quality_stands_beside_the_reference_and_coverage() -> None:
     page = rendered(facts(version()))
     labels = {"model": "flights", "model_version": "1", "segment": ""}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -10,9 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from driftwatch.core.performance import PerformanceSums
+from driftwatch.core.performance import LOSS_MEASURE, PerformanceSums
+from driftwatch.core.performance.cell_counts import CellCounts
 from driftwatch.core.records import Task
 from driftwatch.core.table import Names, Numbers
+from tests.core.performance import rows as drawn
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 moderate = st.floats(-1e6, 1e6)
@@ -65,9 +69,10 @@ def test_binary_measures_are_of_the_last_class(pairs):
     prediction, label = (["yes" if value else "no" for value in column] for column in zip(*pairs, strict=True))
     measures = classification(prediction, label, ("no", "yes"), Task.BINARY).measures()
     expected = metrics.precision_recall_fscore_support(
-        label, prediction, average="binary", pos_label="yes", zero_division=0.0
+        label, prediction, average="binary", pos_label="yes", zero_division=math.nan
     )
-    assert [measures[name].value for name in ("precision", "recall", "f1")] == pytest.approx(expected[:3])
+    found = [measures[name].value for name in ("precision", "recall", "f1")]
+    assert found == pytest.approx(expected[:3], nan_ok=True)
 
 
 def test_the_loss_of_regression_is_the_mean_absolute_error_with_its_standard_error():
@@ -163,7 +168,7 @@ def test_classification_sums_survive_bytes(pairs):
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        (b'"v":1', b'"v":2'),
+        (b'"v":2', b'"v":3'),
         (b'"n":1', b'"n":5'),
         (b'"n":1', b'"m":1'),
         (b'"task":"multiclass"', b'"task":"ranking"'),
@@ -192,3 +197,80 @@ def test_columns_of_the_wrong_kind_are_refused():
         PerformanceSums.of(Task.REGRESSION, (), names, numbers)
     with pytest.raises(TypeError, match="names with names"):
         PerformanceSums.of(Task.BINARY, ("a", "b"), names, numbers)
+
+
+PARTS = {"binary": drawn.binary(300), "multiclass": drawn.multiclass(300), "regression": drawn.regression(300)}
+
+
+@pytest.mark.parametrize("rows", PARTS.values(), ids=PARTS.keys())
+@given(cuts=st.lists(st.integers(0, 300), max_size=5), order=st.randoms(use_true_random=False))
+def test_sums_of_scores_and_errors_merge_to_the_same_bits(rows, cuts, order):
+    edges = [0, *sorted(cuts), 300]
+    parts = [rows.take(slice(*pair)).sums() for pair in pairwise(edges)]
+    order.shuffle(parts)
+    merged = sum(parts[1:], parts[0])
+    assert merged == rows.sums()
+    assert merged.to_bytes() == rows.sums().to_bytes()
+
+
+@pytest.mark.parametrize("rows", PARTS.values(), ids=PARTS.keys())
+def test_rows_with_scores_and_errors_can_be_taken_out_again(rows):
+    first, second = rows.take(slice(0, 200)).sums(), rows.take(slice(200, None)).sums()
+    assert rows.sums() - second == first
+    with pytest.raises(ValueError, match="more rows are taken out"):
+        second - first
+
+
+@pytest.mark.parametrize("rows", PARTS.values(), ids=PARTS.keys())
+def test_sums_of_scores_and_errors_survive_bytes(rows):
+    sums = rows.sums()
+    assert PerformanceSums.from_bytes(sums.to_bytes()) == sums
+
+
+@pytest.mark.parametrize("rows", PARTS.values(), ids=PARTS.keys())
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda details: details.update(n=301),
+        lambda details: details.update(cells=CellCounts.of(np.arange(7)).to_text()),
+        lambda details: details.update(cells=details["cells"][:-8]),
+        lambda details: details.update(cells=5),
+        lambda details: details.pop("cells"),
+    ],
+)
+def test_altered_details_are_refused(rows, change):
+    document = json.loads(rows.sums().to_bytes())
+    change(document["details"])
+    with pytest.raises(ValueError):  # noqa: PT011 - each has its own words
+        PerformanceSums.from_bytes(json.dumps(document).encode())
+
+
+OLD = {
+    "regression": b'{"v":1,"task":"regression","classes":[],"n":2,"sums":[["1",1075],["-1",1074],["5",1073],["3",1074],'
+    b'["5",1074]],"confusion":[]}',
+    "binary": b'{"v":1,"task":"binary","classes":["0","1"],"n":3,"sums":[],"confusion":[1,0,0,1,1,0,0,0,0]}',
+}
+
+
+@pytest.mark.parametrize(
+    ("task", "known"), [("regression", {"mae": 1.0, "bias": -0.5}), ("binary", {"accuracy": 2 / 3})]
+)
+def test_what_an_earlier_version_wrote_still_counts(task, known):
+    old = PerformanceSums.from_bytes(OLD[task])
+    rows = PARTS[task]
+    for sums in (old, old + rows.take(slice(0, 0)).sums(), rows.take(slice(0, 0)).sums() + old):
+        found = sums.measures()
+        assert {name: found[name].value for name in known} == known
+        assert not found.keys() & {"mape", "roc_auc"}
+    # Of both together only that is known which is known of all rows.
+    both = (old + rows.sums()).measures()
+    assert not both.keys() & {"mape", "roc_auc", "error_p50"}
+    assert both[LOSS_MEASURE[rows.task]].n == old.n + 300
+    assert (old + rows.sums() - rows.sums()).measures() == old.measures()
+
+
+def test_bytes_stay_small():
+    assert len(drawn.binary(5_000).sums().to_bytes()) < 12_000
+    assert len(drawn.binary(200_000).sums().to_bytes()) < 40_000
+    assert len(drawn.regression(200_000).sums().to_bytes()) < 12_000
+    assert len(drawn.multiclass(200_000, n_classes=10).sums().to_bytes()) < 60_000

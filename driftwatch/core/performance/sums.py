@@ -1,23 +1,25 @@
-"""How good predictions were: mergeable sums per task, and the measures that follow from them.
+"""What is kept of labelled rows: mergeable sums per task, from which every measure of quality follows.
 
-Sums of regression errors are exact (`driftwatch.core.moments.exact_sum`) and classification needs only counts,
-so `PerformanceSums` add up in any order and grouping to the same bits, and a corrected label can be taken out
-again.
+Sums of numbers are exact (`driftwatch.core.moments.exact_sum`) and all else is counts, so `PerformanceSums` add up in
+any order and grouping to the same bits, and a corrected label can be taken out again.
 """
 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from driftwatch.core.moments import decoded_units, encoded_units, exact_sum, from_units
+from driftwatch.core.moments import decoded_units, encoded_units, exact_sum
+from driftwatch.core.performance.error_sums import ErrorSums
+from driftwatch.core.performance.measure import Measure
+from driftwatch.core.performance.score_sums import ScoreSums
 from driftwatch.core.records import Task
+from driftwatch.core.schema import Schema
 from driftwatch.core.table import Names, Numbers, Table, Values
 
 LARGEST_ERROR = 2.0**500
@@ -27,13 +29,8 @@ LOSS_MEASURE = {Task.REGRESSION: "mae", Task.BINARY: "error_rate", Task.MULTICLA
 """The measure that stands for a model's quality, by task: a mean over rows, lower is better."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measure:
-    """A measure of quality. ``standard_error`` is ``nan`` where it has no simple form."""
-
-    value: float
-    standard_error: float
-    n: int
+Details = ScoreSums | ErrorSums
+"""What is summed up beyond the confusion matrix or the first sums of errors."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +51,9 @@ class PerformanceSums:
     confusion
         Classification: counts by label (row) and prediction (column), flattened; the last row and column are
         for names outside ``classes``. Empty for regression.
+    details
+        Further sums: of errors, or of scores. None where there are no scores, or where some of the rows were summed up
+        by a version of driftwatch that had no such sums.
 
     Examples
     --------
@@ -69,17 +69,23 @@ class PerformanceSums:
     n: int = 0
     sums: tuple[int, ...] = ()
     confusion: tuple[int, ...] = ()
+    details: Details | None = None
 
     @classmethod
     def empty(cls, task: Task, classes: tuple[str, ...] = ()) -> PerformanceSums:
         """No rows yet."""
         if task is Task.REGRESSION:
-            return cls(task=task, sums=(0,) * 5)
+            return cls(task=task, sums=(0,) * 5, details=ErrorSums.empty())
         return cls(task=task, classes=classes, confusion=(0,) * (len(classes) + 1) ** 2)
 
     @classmethod
     def of(
-        cls, task: Task, classes: tuple[str, ...], prediction: Values, label: Values, scores: Table | None = None
+        cls,
+        task: Task,
+        classes: tuple[str, ...],
+        prediction: Values,
+        label: Values,
+        scores: Sequence[NDArray[np.float64]] = (),
     ) -> PerformanceSums:
         """Sum up rows.
 
@@ -90,7 +96,8 @@ class PerformanceSums:
         prediction, label
             Columns of equal length: `Numbers` for regression, `Names` for classification.
         scores
-            The model's probabilities. No measure uses them yet.
+            The model's probabilities, of the same length: that of the last class of a binary model, one a class of
+            others. None where the model gives none.
 
         Raises
         ------
@@ -103,25 +110,47 @@ class PerformanceSums:
             return cls._of_numbers(prediction.values, label.values)
         if not (isinstance(prediction, Names) and isinstance(label, Names)):
             raise TypeError("classification compares names with names")
-        return cls._of_names(task, classes, prediction, label)
+        return cls._of_names(task, classes, prediction, label, scores)
+
+    @classmethod
+    def of_table(cls, schema: Schema, table: Table) -> PerformanceSums:
+        """Sum up the rows of a table with label and prediction; scores are looked at where it has all of them."""
+        found = [values for name in schema.scores if isinstance(values := table.columns.get(name), Numbers)]
+        scores = [values.values for values in found] if len(found) == len(schema.scores) else []
+        prediction, label = table[schema.prediction or ""], table[schema.label or ""]
+        return cls.of(schema.task, schema.classes, prediction, label, scores)
 
     @classmethod
     def _of_numbers(cls, prediction: NDArray[np.float64], label: NDArray[np.float64]) -> PerformanceSums:
         known = np.isfinite(prediction) & np.isfinite(label)
+        predicted = np.clip(prediction[known], -LARGEST_ERROR, LARGEST_ERROR)
         y = np.clip(label[known], -LARGEST_ERROR, LARGEST_ERROR)
         with np.errstate(over="ignore", under="ignore"):
             error = np.clip(prediction[known] - label[known], -LARGEST_ERROR, LARGEST_ERROR)
             terms = (np.abs(error), error, error * error, y, y * y)
-        return cls(task=Task.REGRESSION, n=len(y), sums=tuple(exact_sum(term) for term in terms))
+        sums = tuple(exact_sum(term) for term in terms)
+        return cls(task=Task.REGRESSION, n=len(y), sums=sums, details=ErrorSums.of(error, y, predicted))
 
     @classmethod
-    def _of_names(cls, task: Task, classes: tuple[str, ...], prediction: Names, label: Names) -> PerformanceSums:
+    def _of_names(
+        cls,
+        task: Task,
+        classes: tuple[str, ...],
+        prediction: Names,
+        label: Names,
+        scores: Sequence[NDArray[np.float64]],
+    ) -> PerformanceSums:
         size = len(classes) + 1
         predicted, actual = prediction.recoded(classes), label.recoded(classes)
         known = (predicted >= 0) & (actual >= 0)
-        pairs = actual[known].astype(np.intp) * size + predicted[known]
+        actual = actual[known]
+        pairs = actual.astype(np.intp) * size + predicted[known]
         counts = np.bincount(pairs, minlength=size * size)
-        return cls(task=task, classes=classes, n=len(pairs), confusion=tuple(counts.tolist()))
+        details = None
+        if len(scores):
+            held = np.stack([column[known] for column in scores], axis=1)
+            details = ScoreSums.of(task, len(classes), actual, held)
+        return cls(task=task, classes=classes, n=len(pairs), confusion=tuple(counts.tolist()), details=details)
 
     def __add__(self, other: PerformanceSums) -> PerformanceSums:
         """The sums of both sets of rows.
@@ -154,36 +183,57 @@ class PerformanceSums:
             n=self.n + sign * other.n,
             sums=tuple(a + sign * b for a, b in zip(self.sums, other.sums, strict=True)),
             confusion=tuple(a + sign * b for a, b in zip(self.confusion, other.confusion, strict=True)),
+            details=_combined_details(self, other, sign),
         )
 
     def loss(self) -> Measure:
         """The mean loss of a row with its standard error: ``mae``, or ``error_rate``. ``nan`` without rows."""
-        return self.measures()[LOSS_MEASURE[self.task]]
+        return self.measures([LOSS_MEASURE[self.task]])[LOSS_MEASURE[self.task]]
 
-    def measures(self) -> Mapping[str, Measure]:
-        """Every measure of the task by name; the values are ``nan`` where undefined.
+    def measures(self, names: Collection[str] | None = None) -> Mapping[str, Measure]:
+        """The measures of the task by name, in the table's order; the values are ``nan`` where undefined.
+
+        Parameters
+        ----------
+        names
+            Those wanted; by default all. What the task does not have, or has no sums for, is left out.
 
         Returns
         -------
         dict
-            Regression: ``mae, rmse, bias, r2``. Classification: ``error_rate, accuracy``, for binary also
-            ``precision, recall, f1`` of the last class, and ``macro_f1``: the mean over classes that occur in
-            labels or predictions. Precision, recall and f1 are 0 where their divisor is.
+            See `driftwatch.core.performance.MEASURES`.
+        """
+        from driftwatch.core.performance import MEASURES
+
+        wanted = [
+            kind for kind in MEASURES.values() if self.task in kind.tasks and (names is None or kind.name in names)
+        ]
+        found = ((kind.name, kind.measure(self)) for kind in wanted)
+        return {name: measure for name, measure in found if measure is not None}
+
+    def confusion_document(self) -> dict[str, Any] | None:
+        """The confusion matrix for people: ``counts`` by label, then prediction, of ``classes`` and of other names.
+
+        None for regression.
         """
         if self.task is Task.REGRESSION:
-            return _regression_measures(self.n, self.sums)
+            return None
         size = len(self.classes) + 1
-        return _classification_measures(self.task, np.array(self.confusion, dtype=np.int64).reshape(size, size))
+        rows = [list(self.confusion[at : at + size]) for at in range(0, size * size, size)]
+        return {"classes": list(self.classes), "counts": rows}
 
     def to_document(self) -> dict[str, Any]:
         """A JSON-able form, exact. Task and classes stand with it, so that a mix-up is noticed."""
-        return {
+        document: dict[str, Any] = {
             "task": self.task.value,
             "classes": list(self.classes),
             "n": self.n,
             "sums": [encoded_units(total) for total in self.sums],
             "confusion": list(self.confusion),
         }
+        if self.details is not None:
+            document["details"] = self.details.to_document()
+        return document
 
     @classmethod
     def from_document(cls, document: Any) -> PerformanceSums:
@@ -202,23 +252,26 @@ class PerformanceSums:
                 n=int(document["n"]),
                 sums=tuple(decoded_units(total) for total in document["sums"]),
                 confusion=tuple(int(count) for count in document["confusion"]),
+                details=_read_details(task, len(classes), document),
             )
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, AttributeError) as error:
             raise ValueError("performance sums are cut short or altered") from error
         blank = cls.empty(task, classes)
         fits = len(result.sums) == len(blank.sums) and len(result.confusion) == len(blank.confusion)
         rows = sum(result.confusion) if result.confusion else result.n
         if not fits or result.n < 0 or rows != result.n or min(result.confusion, default=0) < 0:
             raise ValueError("performance sums do not fit their task")
+        if result.details is not None and result.details.n > result.n:
+            raise ValueError("performance sums do not fit each other")
         return result
 
     def to_bytes(self) -> bytes:
         """The document as compact JSON with a version."""
-        return json.dumps({"v": 1, **self.to_document()}, separators=(",", ":")).encode()
+        return json.dumps({"v": 2, **self.to_document()}, separators=(",", ":")).encode()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> PerformanceSums:
-        """The inverse of `to_bytes`.
+        """The inverse of `to_bytes`, and of what versions of driftwatch without ``details`` wrote.
 
         Raises
         ------
@@ -226,62 +279,34 @@ class PerformanceSums:
             If ``data`` is cut short, altered or of another version.
         """
         document = json.loads(data)
-        if not isinstance(document, dict) or document.get("v") != 1:
+        if not isinstance(document, dict) or document.get("v") not in _VERSIONS:
             raise ValueError("performance sums were written by another version of driftwatch")
         return cls.from_document(document)
 
 
-def _regression_measures(n: int, sums: tuple[int, ...]) -> dict[str, Measure]:
-    if n == 0:
-        return {name: Measure(value=math.nan, standard_error=math.nan, n=0) for name in ("mae", "rmse", "bias", "r2")}
-    absolute, error, squared, label, label_squared = sums
-    mae, bias, mean_square = from_units(absolute, n), from_units(error, n), from_units(squared, n)
-    # Sums of squares about the mean, from exact integers: no cancellation however far the mean is from zero.
-    label_spread = _spread(label_squared, label, n)
-    r2 = math.nan
-    if n > 1:
-        # Squares are rounded when they are made: a spread of no more than that is none.
-        is_spread = label_spread > 2.0**-52 * from_units(label_squared, n)
-        r2 = 1.0 - mean_square / label_spread if is_spread else float(squared == 0)
-    return {
-        "mae": Measure(value=mae, standard_error=_standard_error(_spread(squared, absolute, n), n), n=n),
-        "rmse": Measure(value=math.sqrt(mean_square), standard_error=math.nan, n=n),
-        "bias": Measure(value=bias, standard_error=_standard_error(_spread(squared, error, n), n), n=n),
-        "r2": Measure(value=r2, standard_error=math.nan, n=n),
-    }
+_VERSIONS = (1, 2)
+"""Of the bytes: the first had no ``details``."""
 
 
-def _spread(squares: int, total: int, n: int) -> float:
-    """The variance with ``n`` as its divisor, from exact sums."""
-    scaled = (squares * n << 1074) - total * total
-    return max(scaled, 0) / (n * n << 2148)
+def _combined_details(one: PerformanceSums, other: PerformanceSums, sign: int) -> Details | None:
+    """The details of both; None where those of some rows are not known."""
+    if one.n == 0 or other.n == 0:
+        known = one if other.n == 0 else other
+        return known.details if known.details is not None or known.n else one.details or other.details
+    match one.details, other.details:
+        case ScoreSums() as first, ScoreSums() as second:
+            return first + second if sign > 0 else first - second
+        case ErrorSums() as errors, ErrorSums() as more:
+            return errors + more if sign > 0 else errors - more
+    return None
 
 
-def _standard_error(variance: float, n: int) -> float:
-    return math.sqrt(variance / (n - 1)) if n > 1 else math.nan
-
-
-def _classification_measures(task: Task, confusion: NDArray[np.int64]) -> dict[str, Measure]:
-    n = int(confusion.sum())
-    hits = np.diagonal(confusion).astype(np.float64).copy()
-    # The last row and column gather names outside the classes: two different ones are no hit.
-    hits[-1] = 0.0
-    accuracy = float(hits.sum()) / n if n else math.nan
-    error = math.sqrt(accuracy * (1.0 - accuracy) / (n - 1)) if n > 1 else math.nan
-    labelled, predicted = confusion.sum(axis=1), confusion.sum(axis=0)
-    measures = {
-        "error_rate": Measure(value=1.0 - accuracy, standard_error=error, n=n),
-        "accuracy": Measure(value=accuracy, standard_error=error, n=n),
-    }
-    occurs = labelled + predicted > 0
-    f1 = np.divide(2.0 * hits, labelled + predicted, out=np.zeros(len(hits)), where=occurs)
-    if task is Task.BINARY and len(hits) == 3:
-        positive = 1
-        for name, divisor in (("precision", int(predicted[positive])), ("recall", int(labelled[positive]))):
-            share = float(hits[positive]) / divisor if divisor else 0.0
-            spread = math.sqrt(share * (1.0 - share) / divisor) if divisor else math.nan
-            measures[name] = Measure(value=share if n else math.nan, standard_error=spread, n=divisor)
-        measures["f1"] = Measure(value=float(f1[positive]) if n else math.nan, standard_error=math.nan, n=n)
-    macro = float(f1[occurs].mean()) if n else math.nan
-    measures["macro_f1"] = Measure(value=macro, standard_error=math.nan, n=n)
-    return measures
+def _read_details(task: Task, n_classes: int, document: Any) -> Details | None:
+    written = document.get("details")
+    if written is not None:
+        return (
+            ErrorSums.from_document(written)
+            if task is Task.REGRESSION
+            else ScoreSums.from_document(task, n_classes, written)
+        )
+    return ErrorSums.empty() if task is Task.REGRESSION and document["n"] == 0 else None
