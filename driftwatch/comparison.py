@@ -29,6 +29,7 @@ from driftwatch.core.schema import Column
 from driftwatch.core.table import Numbers, Values, present
 from driftwatch.core.two_samples import KeptNumbers, measured_exactly
 from driftwatch.errors import EventError, FileError, InputError, ReferenceDataError
+from driftwatch.reports.quality_document import quality_document
 
 if TYPE_CHECKING:
     import pandas
@@ -73,7 +74,7 @@ class Report(core.Report):
             ],
             "findings": [{name: _finite(value) for name, value in row.items()} for row in self.rows()],
             "together": [_joint_document(one) for one in self.joint],
-            "quality": _quality_document(self),
+            "quality": quality_document(self),
         }
         return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
 
@@ -377,30 +378,6 @@ def _joint_document(finding: JointFinding) -> dict[str, Any]:
         "text": finding.text,
         "error_bound": finding.error_bound,
         "note": finding.note,
-    }
-
-
-def _quality_document(report: core.Report) -> dict[str, Any]:
-    """Every measure of the labelled rows, beside the reference's; empty where there are none."""
-    if report.sums is None or report.baseline is None or report.sums.n == 0:
-        return {}
-    known = report.baseline.performance
-    reference = known.sums.measures() if known is not None else {}
-    return {
-        "labels": report.sums.n,
-        "label_coverage_ratio": report.sums.n / report.n_live if report.n_live else None,
-        "reference_source": None if known is None else known.source.value,
-        "measures": {
-            name: {
-                "value": _finite(one.value),
-                "interval": [_finite(one.lower), _finite(one.upper)],
-                "labels": one.n,
-                "error_bound": one.error_bound,
-                "reference": _finite(reference[name].value) if name in reference else None,
-            }
-            for name, one in report.sums.measures().items()
-        },
-        "confusion": report.sums.confusion_document(),
     }
 
 
