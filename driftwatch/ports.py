@@ -103,6 +103,10 @@ class Spool(Protocol):
         """Entries with a sequence above ``after``, oldest first, until they hold ``limit`` rows or more."""
         ...
 
+    def last_of(self, after: int, limit: int) -> int:
+        """The sequence of the last entry that `read` would give; ``after`` where there is none. Reads no entry."""
+        ...
+
     def remove_through(self, sequence: int) -> None:
         """Forget the entries up to and with ``sequence``. Their ids stay known for the horizon."""
         ...
@@ -311,7 +315,7 @@ class Outstanding:
     encoding of the pipeline's choice; ``k`` is the same for all rows of a version.
     """
 
-    prediction_ids: tuple[str, ...]
+    prediction_ids: Sequence[str]
     model_version: str
     segments: Names
     event_time: NDArray[np.int64]

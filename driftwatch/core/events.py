@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -10,6 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftwatch.core.table import Table, Values, concatenated
+from driftwatch.core.texts import Texts, chained, taken
+
+_ID_BYTES = 100
+"""Of an id that is an object of its own."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -24,9 +28,9 @@ class PredictionBatch:
 
     model: str
     model_version: str
-    prediction_ids: tuple[str, ...]
+    prediction_ids: Sequence[str]
     event_time: NDArray[np.int64]
-    segments: tuple[str, ...]
+    segments: Sequence[str]
     columns: Table
     extra: Table
     prediction: str | None = None
@@ -37,12 +41,11 @@ class PredictionBatch:
 
     def take(self, rows: NDArray[np.intp]) -> PredictionBatch:
         """The rows chosen by position."""
-        positions = rows.tolist()
         return replace(
             self,
-            prediction_ids=tuple(map(self.prediction_ids.__getitem__, positions)),
+            prediction_ids=taken(self.prediction_ids, rows),
             event_time=self.event_time[rows],
-            segments=tuple(map(self.segments.__getitem__, positions)),
+            segments=taken(self.segments, rows),
             columns=self.columns.take(rows),
             extra=self.extra.take(rows),
         )
@@ -53,7 +56,7 @@ class LabelBatch:
     """Labels of one model. ``event_time`` is when the label became known, in microseconds since 1970 UTC."""
 
     model: str
-    prediction_ids: tuple[str, ...]
+    prediction_ids: Sequence[str]
     event_time: NDArray[np.int64]
     labels: Values
 
@@ -62,13 +65,25 @@ class LabelBatch:
 
     def take(self, rows: NDArray[np.intp]) -> LabelBatch:
         """The rows chosen by position."""
-        ids = tuple(map(self.prediction_ids.__getitem__, rows.tolist()))
+        ids = taken(self.prediction_ids, rows)
         return LabelBatch(
             model=self.model, prediction_ids=ids, event_time=self.event_time[rows], labels=self.labels.take(rows)
         )
 
 
 Batch = PredictionBatch | LabelBatch
+
+
+def size_bytes(batch: Batch) -> int:
+    """About how much memory the rows of a batch take."""
+    columns: Iterable[Values]
+    if isinstance(batch, LabelBatch):
+        columns = (batch.labels,)
+    else:
+        columns = chain(batch.columns.columns.values(), batch.extra.columns.values())
+    ids = batch.prediction_ids
+    of_ids = ids.size_bytes if isinstance(ids, Texts) else _ID_BYTES * len(ids)
+    return of_ids + batch.event_time.nbytes + sum(values.size_bytes for values in columns)
 
 
 def joined_predictions(batches: Sequence[PredictionBatch]) -> PredictionBatch:
@@ -89,9 +104,9 @@ def joined_predictions(batches: Sequence[PredictionBatch]) -> PredictionBatch:
     return PredictionBatch(
         model=first.model,
         model_version=first.model_version,
-        prediction_ids=tuple(chain.from_iterable(batch.prediction_ids for batch in batches)),
+        prediction_ids=chained([batch.prediction_ids for batch in batches]),
         event_time=np.concatenate([batch.event_time for batch in batches]),
-        segments=tuple(chain.from_iterable(batch.segments for batch in batches)),
+        segments=chained([batch.segments for batch in batches]),
         columns=Table(columns, n_rows),
         extra=Table({}, n_rows),
         prediction=first.prediction,
@@ -111,7 +126,7 @@ def joined_labels(batches: Sequence[LabelBatch]) -> LabelBatch:
         raise ValueError("label batches of one model can be joined, and at least one is needed")
     return LabelBatch(
         model=batches[0].model,
-        prediction_ids=tuple(chain.from_iterable(batch.prediction_ids for batch in batches)),
+        prediction_ids=chained([batch.prediction_ids for batch in batches]),
         event_time=np.concatenate([batch.event_time for batch in batches]),
         labels=concatenated([batch.labels for batch in batches]),
     )

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from driftwatch.core.arrow_memory import flat_bits, flat_values, present_rows
 from driftwatch.core.raw_column import RawColumn, RawKind
 from driftwatch.core.table import MISSING_CODE, Names, Numbers, name_of
 from driftwatch.errors import InputError
@@ -170,21 +171,43 @@ def _from_arrow(column: Any) -> RawColumn:
         return _from_arrow_dictionary(encoded, RawKind.TEXT)
     if text.startswith("dictionary<"):
         return _from_arrow_dictionary(array, RawKind.CATEGORY)
-    if text.startswith(("int", "uint")):
-        return RawColumn(RawKind.INTEGER, Numbers(array.to_numpy(zero_copy_only=False).astype(np.float64)))
-    if text.startswith(("halffloat", "float", "double", "timestamp", "date", "duration")) or (
-        text == "bool" and array.null_count == 0
-    ):
-        return _from_numpy(array.to_numpy(zero_copy_only=False))
+    if text in _ARROW_NUMBERS:
+        return _from_arrow_numbers(array, *_ARROW_NUMBERS[text])
+    if text.startswith(("timestamp", "date", "duration")):
+        return _from_numpy(_arrow_times(array, text))
+    if text == "bool" and array.null_count == 0:
+        return RawColumn(RawKind.BOOLEAN, Names(flat_bits(array).astype(np.int32), BOOLEAN_NAMES))
     return _from_objects(array.to_pylist())
+
+
+def _arrow_times(array: Any, text: str) -> NDArray[Any]:
+    """Times or durations as NumPy has them, in their own unit."""
+    if text.startswith("date32"):
+        days = flat_values(array, np.int32, 0).astype("datetime64[D]")
+        present = present_rows(array)
+        return days if present is None else np.where(present, days, np.datetime64("NaT", "D"))
+    unit = "ms" if text.startswith("date64") else array.type.unit
+    kind = "timedelta64" if text.startswith("duration") else "datetime64"
+    return flat_values(array, np.int64, np.iinfo(np.int64).min).view(f"{kind}[{unit}]")
+
+
+def _from_arrow_numbers(array: Any, kind: type[np.generic], raw: RawKind) -> RawColumn:
+    with np.errstate(over="ignore"):
+        values = flat_values(array, kind, 0).astype(np.float64, copy=False)
+    present = present_rows(array)
+    return RawColumn(raw, Numbers(values if present is None else np.where(present, values, math.nan)))
 
 
 def _from_arrow_dictionary(array: Any, kind: RawKind) -> RawColumn:
     values = array.dictionary.to_pylist()
-    codes = array.indices.fill_null(MISSING_CODE).to_numpy(zero_copy_only=False)
+    indices = array.indices
+    codes = flat_values(indices, _ARROW_NUMBERS[str(indices.type)][0], 0).astype(np.int32)
+    present = present_rows(indices)
+    if present is not None:
+        codes[~present] = MISSING_CODE
     if None in values:
         return _from_objects([None if code < 0 else values[code] for code in codes.tolist()])
-    raw = _from_codes(codes.astype(np.int32), values)
+    raw = _from_codes(codes, values)
     return RawColumn(kind, raw.values) if raw.kind is RawKind.CATEGORY else raw
 
 
@@ -208,6 +231,16 @@ def _from_objects(values: Sequence[Any]) -> RawColumn:
     if kinds == {RawKind.BOOLEAN}:
         return RawColumn(RawKind.BOOLEAN, Names(named.recoded(BOOLEAN_NAMES), BOOLEAN_NAMES))
     return RawColumn(RawKind.TEXT if kinds == {RawKind.TEXT} else RawKind.MIXED, named)
+
+
+_ARROW_NUMBERS: dict[str, tuple[type[np.generic], RawKind]] = {
+    "double": (np.float64, RawKind.NUMBER),
+    "float": (np.float32, RawKind.NUMBER),
+    "halffloat": (np.float16, RawKind.NUMBER),
+    **{f"int{bits}": (np.dtype(f"i{bits // 8}").type, RawKind.INTEGER) for bits in (8, 16, 32, 64)},
+    **{f"uint{bits}": (np.dtype(f"u{bits // 8}").type, RawKind.INTEGER) for bits in (8, 16, 32, 64)},
+}
+"""Arrow's names of types whose values lie in memory as NumPy's do."""
 
 
 def _object_kind(kind: type) -> RawKind:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from driftwatch.core.events import PredictionBatch
 from driftwatch.core.table import MISSING_CODE, Names, Numbers, Table, Values, name_of
+from driftwatch.core.texts import Repeated
 
 ANY = "any"
 """The declared value that stands for every value."""
@@ -76,8 +77,9 @@ class SegmentPlan:
         by_column = self.divide(batch.columns)
         if not self.values:
             return by_column
-        own = Names.of([one or None for one in batch.segments])
-        division = _without_unnamed(own.codes, tuple(self._declared_name(value) for value in own.names))
+        own = Repeated.of(batch.segments).named
+        declared = tuple(self._declared_name(value) if value else None for value in own.names)
+        division = _without_unnamed(own.codes, declared)
         return Membership(len(batch), (*by_column.divisions, division))
 
     def divide(self, table: Table) -> Membership:

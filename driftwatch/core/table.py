@@ -29,6 +29,11 @@ class Numbers:
         """The rows chosen by position or by mask."""
         return Numbers(self.values[rows])
 
+    @property
+    def size_bytes(self) -> int:
+        """What its arrays take in memory."""
+        return self.values.nbytes
+
     def to_list(self) -> list[float | None]:
         """One Python value a row, ``None`` where missing."""
         return [None if isnan(value) else value for value in self.values.tolist()]
@@ -55,6 +60,11 @@ class Ages(Numbers):
         """
         return cls((event_time - times) / 1_000_000, times)
 
+    @property
+    def size_bytes(self) -> int:
+        """What its arrays take in memory."""
+        return self.values.nbytes + self.times.nbytes
+
     def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Ages:
         """The rows chosen by position or by mask."""
         return Ages(self.values[rows], self.times[rows])
@@ -73,6 +83,11 @@ class Names:
     def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Names:
         """The rows chosen by position or by mask; the names stay."""
         return Names(self.codes[rows], self.names)
+
+    @property
+    def size_bytes(self) -> int:
+        """What its codes take in memory; the names, of which there are few, are left out."""
+        return self.codes.nbytes
 
     def to_list(self) -> list[str | None]:
         """One Python value a row, ``None`` where missing."""

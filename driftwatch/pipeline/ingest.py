@@ -16,6 +16,7 @@ from driftwatch.core.baseline import Baseline
 from driftwatch.core.events import LabelBatch, PredictionBatch
 from driftwatch.core.records import Task
 from driftwatch.core.table import Table, Values
+from driftwatch.core.texts import Repeated
 from driftwatch.core.windows import to_microseconds
 from driftwatch.errors import EventError, UnknownVersion
 from driftwatch.pipeline.baselines import Baselines
@@ -51,7 +52,7 @@ class Submission:
     rows.
     """
 
-    prediction_ids: tuple[str, ...]
+    prediction_ids: Sequence[str]
     rejections: tuple[Rejection, ...]
     receipts: tuple[Future[SpoolReceipt], ...]
     positions: tuple[Sequence[int], ...]
@@ -141,15 +142,15 @@ class Ingest:
         rejections: list[Rejection] = []
         taken: list[_Taken] = []
         for version in dict.fromkeys(versions) or (None,):
-            rows = np.array([one == version for one in versions] or [True] * columns.n_rows)
-            indexes = np.flatnonzero(rows)
+            rows = np.fromiter((one == version for one in versions), dtype=np.bool_) if versions else None
+            indexes = np.arange(columns.n_rows) if rows is None else np.flatnonzero(rows)
             try:
                 baseline = self._baselines.get(model, version or default.model_version)
             except UnknownVersion as error:
                 rejections += [Rejection(index, "model_version", str(error)) for index in indexes.tolist()]
                 continue
             problems = Problems()
-            given = columns if rows.all() else columns.take(rows)
+            given = columns if rows is None or rows.all() else columns.take(rows)
             batch = checked_predictions(baseline, given, self._limits, now, problems, indexes.tolist())
             good = problems.good(len(batch))
             if good is not None:
@@ -219,7 +220,7 @@ class Ingest:
             model_version=baseline.model_version,
             prediction_ids=ids,
             event_time=times,
-            segments=tuple(event.segment or "" for event in events),
+            segments=Repeated.of([event.segment or "" for event in events]),
             columns=Table(columns, len(rows)),
             extra=Table(extra, len(rows)),
             prediction=schema.prediction,
@@ -266,7 +267,7 @@ class Ingest:
         return self._extra_features.kept(self._privacy.applied(batch, baseline))
 
 
-def _ids_in_order(taken: Sequence[_Taken]) -> tuple[str, ...]:
+def _ids_in_order(taken: Sequence[_Taken]) -> Sequence[str]:
     if len(taken) == 1:
         return taken[0][0].prediction_ids
     ids = [pair for batch, indexes in taken for pair in zip(indexes, batch.prediction_ids, strict=True)]

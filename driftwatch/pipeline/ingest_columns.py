@@ -14,10 +14,11 @@ from driftwatch.core.events import LabelBatch, PredictionBatch
 from driftwatch.core.raw_column import RawColumn, RawKind
 from driftwatch.core.records import ColumnKind, Task
 from driftwatch.core.table import Ages, Names, Numbers, Table, Values
+from driftwatch.core.texts import Repeated, Texts
 from driftwatch.core.windows import MICROSECONDS, to_microseconds
 from driftwatch.errors import EventError
 from driftwatch.pipeline.columns import LARGEST_TIME_SECONDS, check_classes, check_finite, time_values
-from driftwatch.pipeline.ingest_limits import FieldProblems, IngestLimits, Problems, checked_ids
+from driftwatch.pipeline.ingest_limits import FieldProblems, IngestLimits, Problems, checked_ids, made_ids
 from driftwatch.wire.columnar import LONE_SCORE, LabelColumns, PredictionColumns
 
 _NUMBERS = frozenset({RawKind.NUMBER, RawKind.INTEGER})
@@ -73,9 +74,7 @@ def checked_predictions(
     return PredictionBatch(
         model=baseline.model,
         model_version=baseline.model_version,
-        prediction_ids=checked_ids(
-            given.prediction_ids or [None] * n_rows, limits, problems.at("prediction_id", indexes)
-        ),
+        prediction_ids=_ids(given.prediction_ids, n_rows, limits, problems.at("prediction_id", indexes)),
         event_time=event_time,
         segments=_segments(given.segments, n_rows, limits, problems.at("segment", indexes)),
         columns=Table(columns, n_rows),
@@ -95,15 +94,22 @@ def checked_labels(
 ) -> LabelBatch:
     """Labels likewise; parameters and errors as in `checked_predictions`."""
     nameless = problems.at("prediction_id", indexes)
-    for row, one in enumerate(given.prediction_ids):
-        if one is None:
-            nameless(row, "is missing.")
+    ids = given.prediction_ids
+    if not isinstance(ids, Texts):
+        for row, one in enumerate(ids):
+            if one is None:
+                nameless(row, "is missing.")
+        ids = [one or "" for one in ids]
     return LabelBatch(
         model=baseline.model,
-        prediction_ids=checked_ids([one or "" for one in given.prediction_ids], limits, nameless),
+        prediction_ids=checked_ids(ids, limits, nameless),
         event_time=_times(given.event_time, given.n_rows, limits, now, problems.at("event_time", indexes)),
         labels=_targets(baseline, given.label, problems.at("label", indexes)),
     )
+
+
+def _ids(given: Sequence[str | None] | None, n_rows: int, limits: IngestLimits, problem: FieldProblems) -> Texts:
+    return made_ids(n_rows) if given is None else checked_ids(given, limits, problem)
 
 
 def _values(raw: RawColumn | None, kind: ColumnKind, n_rows: int, field: str) -> Values:
@@ -184,10 +190,10 @@ def _times(
 
 def _segments(
     given: Sequence[str | None] | None, n_rows: int, limits: IngestLimits, problem: FieldProblems
-) -> tuple[str, ...]:
+) -> Repeated:
     if given is None:
-        return ("",) * n_rows
+        return Repeated.one("", n_rows)
     for row, one in enumerate(given):
         if one is not None and len(one) > limits.id_characters:
             problem(row, f"must be a text of at most {limits.id_characters} characters.")
-    return tuple(one or "" for one in given)
+    return Repeated.of([one or "" for one in given])

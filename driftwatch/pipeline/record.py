@@ -33,9 +33,8 @@ class Recorder:
             logged, applied = transaction.mark(LOGGED), transaction.mark(APPLIED)
             planned = transaction.mark(PLANNED)
             if planned <= logged:
-                fresh = [one for one in self._spool.read(logged, self._rows) if one.sequence <= applied]
-                planned = fresh[-1].sequence if fresh else logged
-                if fresh:
+                planned = min(self._spool.last_of(logged, self._rows), max(applied, logged))
+                if planned > logged:
                     transaction.set_mark(PLANNED, planned)
         if self._removed < logged:
             # The process before this one may have died between counting the files and this.

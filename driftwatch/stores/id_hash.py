@@ -19,6 +19,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from driftwatch.core.texts import Texts
+
 KEY_BYTES = 32
 """Length of a secret key."""
 
@@ -70,10 +72,9 @@ def _model_words(model: str) -> NDArray[np.uint64]:
 
 def _words(ids: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
     """Lengths in bytes, and the bytes as rows of 32-bit words, padded with zeros."""
-    sizes = set(map(len, ids))
-    joined = "".join(ids)
-    if len(sizes) == 1 and joined.isascii() and (size := sizes.pop()) <= _LONGEST:
-        flat = np.frombuffer(joined.encode("ascii"), dtype=np.uint8).reshape(len(ids), size)
+    block = _block(ids)
+    if block is not None and (size := block.shape[1]) <= _LONGEST:
+        flat = block
         lengths = np.full(len(ids), size, dtype=np.uint64)
     else:
         encoded = [one.encode("utf-8", "surrogatepass") for one in ids]
@@ -83,6 +84,19 @@ def _words(ids: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
         size = max(map(len, short), default=0)
         flat = np.frombuffer(b"".join(one.ljust(size, b"\0") for one in short), dtype=np.uint8)
         flat = flat.reshape(len(ids), size)
+    if size % 4 == 0 and size:
+        return lengths, np.ascontiguousarray(flat).view("<u4").astype(np.uint64)
     padded = np.zeros((len(ids), -(-size // 4) * 4), dtype=np.uint8)
     padded[:, :size] = flat
     return lengths, padded.view("<u4").astype(np.uint64)
+
+
+def _block(ids: Sequence[str]) -> NDArray[np.uint8] | None:
+    """The bytes of the ids, a row each, where all have equally many."""
+    if isinstance(ids, Texts):
+        return ids.block
+    sizes = set(map(len, ids))
+    joined = "".join(ids)
+    if len(sizes) != 1 or not joined.isascii():
+        return None
+    return np.frombuffer(joined.encode("ascii"), dtype=np.uint8).reshape(len(ids), sizes.pop())

@@ -34,6 +34,7 @@ from numpy.typing import NDArray
 
 from driftwatch.core.events import LabelBatch, PredictionBatch
 from driftwatch.core.table import Names, Table, Values, concatenated
+from driftwatch.core.texts import chained, taken
 from driftwatch.core.windows import to_microseconds
 from driftwatch.errors import StoreError
 from driftwatch.ports import LogFile, SpoolEntry
@@ -62,6 +63,7 @@ from driftwatch.wire.arrow import (
     texts_of,
     times,
     values_of,
+    whole_texts_of,
 )
 
 FORMAT_VERSION = 1
@@ -259,10 +261,10 @@ class ParquetLog:
             order = np.lexsort(
                 (np.concatenate([rows for _, _, rows in read]), np.concatenate([at for _, at, _ in read]))
             )
-            ids = [one for batch in batches for one in batch.prediction_ids]
+            ids = chained([batch.prediction_ids for batch in batches])
             yield LabelBatch(
                 model=model,
-                prediction_ids=tuple(ids[position] for position in order.tolist()),
+                prediction_ids=taken(ids, order),
                 event_time=np.concatenate([batch.event_time for batch in batches])[order],
                 labels=_joined_label_values([batch.labels for batch in batches]).take(order),
             )
@@ -360,7 +362,7 @@ def _predictions_of(table: Any, described: dict[str, Any]) -> PredictionBatch:
     return PredictionBatch(
         model=described["model"],
         model_version=described["model_version"],
-        prediction_ids=tuple(_array(table, "prediction_id").to_pylist()),
+        prediction_ids=whole_texts_of(_array(table, "prediction_id")),
         event_time=event_time,
         segments=texts_of(_array(table, "segment")),
         columns=Table({name: values[False, name] for name in described["order"]}, table.num_rows),
@@ -373,7 +375,7 @@ def _predictions_of(table: Any, described: dict[str, Any]) -> PredictionBatch:
 def _labels_of(table: Any, described: dict[str, Any]) -> tuple[LabelBatch, NDArray[np.int64], NDArray[np.int32]]:
     batch = LabelBatch(
         model=described["model"],
-        prediction_ids=tuple(_array(table, "prediction_id").to_pylist()),
+        prediction_ids=whole_texts_of(_array(table, "prediction_id")),
         event_time=microseconds_of(_array(table, "label_time")),
         labels=_column(table, "label"),
     )

@@ -7,13 +7,13 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
 from driftwatch.core.events import Batch, LabelBatch, PredictionBatch, joined_labels
 from driftwatch.core.table import MISSING_CODE, Ages, Names, Numbers, Table, Values, concatenated
+from driftwatch.core.texts import chained
 from driftwatch.core.windows import from_microseconds, to_microseconds
 from driftwatch.ports import SpoolEntry
 
@@ -83,9 +83,9 @@ def joined_predictions_of(parts: Sequence[Part]) -> PredictionBatch:
     return PredictionBatch(
         model=first.model,
         model_version=first.model_version,
-        prediction_ids=tuple(chain.from_iterable(batch.prediction_ids for batch in batches)),
+        prediction_ids=chained([batch.prediction_ids for batch in batches]),
         event_time=np.concatenate([batch.event_time for batch in batches]),
-        segments=tuple(chain.from_iterable(batch.segments for batch in batches)),
+        segments=chained([batch.segments for batch in batches]),
         columns=Table(
             {name: concatenated([batch.columns[name] for batch in batches]) for name in first.columns.columns}, n_rows
         ),

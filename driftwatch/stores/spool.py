@@ -26,7 +26,7 @@ from driftwatch.ports import SpoolEntry, SpoolReceipt, SpoolRoom
 from driftwatch.stores.disk import disk_failure
 from driftwatch.stores.id_hash import IdHash
 from driftwatch.stores.id_index import IdIndex
-from driftwatch.stores.spool_file import connected, contents, prepared, remove_entries
+from driftwatch.stores.spool_file import connected, contents, last_of, prepared, remove_entries, stored_after
 from driftwatch.stores.spool_groups import Waiting, grouped, hashed, without_duplicates
 from driftwatch.stores.spool_recent import RecentEntries
 from driftwatch.stores.spool_room import Room
@@ -149,23 +149,23 @@ class SqliteSpool:
             recent = self._recent.read(max(after, self._removed_through), limit)
         if recent is not None:
             return recent
-        found: list[tuple[int, int, bytes]] = []
-        rows = 0
         with self._asking() as connection:
-            cursor = connection.execute(
-                "SELECT sequence, received_time, body, rows FROM entry WHERE sequence > ? ORDER BY sequence", (after,)
-            )
-            for sequence, received, body, count in cursor:
-                found.append((sequence, received, body))
-                rows += count
-                # Before the next body is read for nothing.
-                if rows >= limit:
-                    break
-            cursor.close()
+            found = stored_after(connection, after, limit)
         return [
             SpoolEntry(sequence=sequence, received_time=from_microseconds(received), batch=decode(body))
             for sequence, received, body in found
         ]
+
+    def last_of(self, after: int, limit: int) -> int:
+        """See `driftwatch.ports.Spool.last_of`.
+
+        Raises
+        ------
+        StoreError
+            If the file cannot be read.
+        """
+        with self._asking() as connection:
+            return last_of(connection, after, limit)
 
     def remove_through(self, sequence: int) -> None:
         """See `driftwatch.ports.Spool.remove_through`; it is on disk when this returns.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from driftwatch.errors import StoreError
@@ -33,6 +34,34 @@ def remove_entries(connection: sqlite3.Connection, through: int) -> tuple[int, i
     rows, size_bytes = connection.execute(question, (through,)).fetchone()
     connection.execute("DELETE FROM entry WHERE sequence <= ?", (through,))
     return int(rows), int(size_bytes)
+
+
+def stored_after(connection: sqlite3.Connection, after: int, limit: int) -> list[tuple[int, int, bytes]]:
+    """Sequence, time of receipt and body of entries above ``after``, until they hold ``limit`` rows or more."""
+    found: list[tuple[int, int, bytes]] = []
+    rows = 0
+    question = "SELECT sequence, received_time, body, rows FROM entry WHERE sequence > ? ORDER BY sequence"
+    with closing(connection.execute(question, (after,))) as cursor:
+        for sequence, received, body, count in cursor:
+            found.append((sequence, received, body))
+            rows += count
+            # Before the next body is read for nothing.
+            if rows >= limit:
+                break
+    return found
+
+
+def last_of(connection: sqlite3.Connection, after: int, limit: int) -> int:
+    """The last sequence that `stored_after` would give; ``after`` where there is none. No body is read."""
+    last, rows = after, 0
+    question = "SELECT sequence, rows FROM entry WHERE sequence > ? ORDER BY sequence"
+    with closing(connection.execute(question, (after,))) as cursor:
+        for sequence, count in cursor:
+            last = sequence
+            rows += count
+            if rows >= limit:
+                break
+    return last
 
 
 def prepared(writer: sqlite3.Connection, reader: sqlite3.Connection, path: Path) -> bytes:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from driftwatch.core.events import Batch, LabelBatch, PredictionBatch, joined_labels
 from driftwatch.core.table import Names, Table, Values, concatenated
+from driftwatch.core.texts import chained
 from driftwatch.ports import SpoolReceipt
 from driftwatch.stores.id_hash import Hashes, IdHash
 
@@ -59,7 +60,7 @@ def hashed(waiting: Sequence[Waiting], ids: IdHash) -> Hashes:
 
 
 def _hashed_run(batches: Sequence[PredictionBatch], ids: IdHash) -> Hashes:
-    return ids.of(batches[0].model, list(chain.from_iterable(batch.prediction_ids for batch in batches)))
+    return ids.of(batches[0].model, chained([batch.prediction_ids for batch in batches]))
 
 
 def without_duplicates(
@@ -150,9 +151,9 @@ def _joined(batches: Sequence[Batch]) -> Batch:
     predictions = [batch for batch in batches if isinstance(batch, PredictionBatch)]
     return replace(
         predictions[0],
-        prediction_ids=tuple(chain.from_iterable(batch.prediction_ids for batch in predictions)),
+        prediction_ids=chained([batch.prediction_ids for batch in predictions]),
         event_time=np.concatenate([batch.event_time for batch in predictions]),
-        segments=tuple(chain.from_iterable(batch.segments for batch in predictions)),
+        segments=chained([batch.segments for batch in predictions]),
         columns=_joined_tables(batch.columns for batch in predictions),
         extra=_joined_tables(batch.extra for batch in predictions),
     )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
+from driftwatch.core.events import size_bytes
 from driftwatch.ports import SpoolEntry
 
-MOST_ROWS = 30_000
-"""So many rows of 25 columns are about 10 MB."""
+MOST_BYTES = 32 << 20
+"""What a file of the log holds, so that entries are read from the disk only where the pipeline lags."""
 
 
 class RecentEntries:
@@ -16,25 +17,28 @@ class RecentEntries:
 
     Parameters
     ----------
-    most_rows
+    most_bytes
         What is kept; a single entry with more is not.
     """
 
-    def __init__(self, most_rows: int = MOST_ROWS) -> None:
-        self._most_rows = most_rows
+    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
+        self._most_bytes = most_bytes
         self._entries: deque[SpoolEntry] = deque()
-        self._rows = 0
+        self._sizes: deque[int] = deque()
+        self._bytes = 0
 
     def add(self, entries: Sequence[SpoolEntry]) -> None:
         """Take in what was written, in order; the oldest make room."""
         for entry in entries:
+            size = size_bytes(entry.batch)
             if self._entries and self._entries[-1].sequence + 1 != entry.sequence:
                 self._entries.clear()
-                self._rows = 0
+                self._sizes.clear()
             self._entries.append(entry)
-            self._rows += len(entry.batch)
-        while self._rows > self._most_rows:
-            self._rows -= len(self._entries.popleft().batch)
+            self._sizes.append(size)
+        self._bytes = sum(self._sizes)
+        while self._bytes > self._most_bytes:
+            self._drop()
 
     def read(self, after: int, limit: int) -> list[SpoolEntry] | None:
         """What `driftwatch.ports.Spool.read` answers; None where older entries than these are asked for."""
@@ -53,4 +57,8 @@ class RecentEntries:
     def remove_through(self, sequence: int) -> None:
         """Let go of entries up to and with ``sequence``."""
         while self._entries and self._entries[0].sequence <= sequence:
-            self._rows -= len(self._entries.popleft().batch)
+            self._drop()
+
+    def _drop(self) -> None:
+        self._entries.popleft()
+        self._bytes -= self._sizes.popleft()

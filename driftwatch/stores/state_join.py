@@ -20,6 +20,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 
 from driftwatch.core.events import LabelBatch
 from driftwatch.core.table import Names, Numbers, Values, name_of
+from driftwatch.core.texts import taken
 from driftwatch.ports import JoinedLabels, Outstanding, stretch_microseconds
 from driftwatch.stores import state_tables as tables
 from driftwatch.stores.id_hash import KEY_BYTES, Hashes, IdHash
@@ -141,7 +142,7 @@ class JoinWork:
         given = np.flatnonzero(states != NO_LABEL)
         ids = batch.prediction_ids
         if len(given) < len(ids):
-            ids = tuple(ids[row] for row in given.tolist())
+            ids = taken(ids, given)
         asked = _distinct(self._hash.of(batch.model, ids), keep_last=True)
         asked = _Asked(given[asked.rows], asked.hashes)
         forgotten = self._forgotten(batch.model)

@@ -83,6 +83,10 @@ class MemorySpool:
                     rows += len(entry.batch)
         return found
 
+    def last_of(self, after: int, limit: int) -> int:
+        """See `driftwatch.ports.Spool.last_of`."""
+        return max((entry.sequence for entry in self.read(after, limit)), default=after)
+
     def remove_through(self, sequence: int) -> None:
         """See `driftwatch.ports.Spool.remove_through`.
 

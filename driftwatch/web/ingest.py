@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from enum import StrEnum
 from http import HTTPStatus
+from typing import cast
 
 import msgspec
 
@@ -23,6 +24,7 @@ from driftwatch.web.problem_document import Refused
 from driftwatch.web.problems import problem, problem_of, sentence
 from driftwatch.wire import FORMATS, Format
 from driftwatch.wire.columnar import LabelColumns, PredictionColumns
+from driftwatch.wire.json_texts import json_list
 from driftwatch.wire.native import Decoded, LabelEvent, PredictionEvent, Rejection
 
 _TO_THREAD_BYTES = 32 * 1024
@@ -164,7 +166,9 @@ def _answer(single: bool, submission: Submission, receipts: list[SpoolReceipt]) 
     duplicates = sum(len(one.duplicates) for one in receipts)
     if refused and not accepted and not duplicates:
         return _refusal(single=single, refused=refused)
-    taken = Taken(accepted, duplicates, refused, submission.prediction_ids)
+    # Made here already: thousands of texts would each become an object first.
+    ids = cast(tuple[str, ...], msgspec.Raw(json_list(submission.prediction_ids)))
+    taken = Taken(accepted, duplicates, refused, ids)
     return Answer(HTTPStatus.ACCEPTED.value, msgspec.json.encode(taken))
 
 

@@ -18,8 +18,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from driftwatch.core.arrow_memory import flat_values
 from driftwatch.core.events import Batch, LabelBatch, PredictionBatch
 from driftwatch.core.table import MISSING_CODE, Ages, Names, Numbers, Table, Values
+from driftwatch.core.texts import Repeated, Texts
 from driftwatch.errors import StoreError
 
 FORMAT_VERSION = "1"
@@ -63,7 +65,7 @@ def encode(batch: Batch) -> bytes:
     ...     model="flights", prediction_ids=("a",), event_time=np.array([0]), labels=Numbers(np.array([12.0]))
     ... )
     >>> decode(encode(labels)).prediction_ids
-    ('a',)
+    Texts.of(['a'])
     """
     try:
         if isinstance(batch, LabelBatch):
@@ -144,14 +146,31 @@ def text_array(values: Sequence[str]) -> Any:
     ValueError
         If a text is no Unicode, or all together are longer than 2 GB.
     """
-    joined = "".join(values)
-    encoded = joined.encode()
-    if len(encoded) > np.iinfo(np.int32).max:
+    whole = Texts.of(values)
+    data = whole.data[whole.offsets[0] : whole.offsets[-1]]
+    if len(data) > np.iinfo(np.int32).max:
         raise ValueError("the texts of one column are longer than 2 GB")
-    lengths = map(len, values) if len(encoded) == len(joined) else (len(one.encode()) for one in values)
-    offsets = np.zeros(len(values) + 1, dtype=np.int32)
-    np.cumsum(np.fromiter(lengths, dtype=np.int32, count=len(values)), out=offsets[1:])
-    return pa.Array.from_buffers(pa.string(), len(values), [None, pa.py_buffer(offsets), pa.py_buffer(encoded)])
+    offsets = (whole.offsets - whole.offsets[0]).astype(np.int32)
+    return pa.Array.from_buffers(pa.string(), len(whole), [None, pa.py_buffer(offsets), pa.py_buffer(data)])
+
+
+def whole_texts_of(array: Any) -> Texts:
+    """The inverse of `text_array`, a view; also of arrays with offsets of 64 bits.
+
+    Raises
+    ------
+    TypeError
+        If the array holds something else, or a null.
+    """
+    if array.type not in (pa.string(), pa.large_string()) or array.null_count:
+        raise TypeError("a column of texts is expected")
+    _, offsets, data = array.buffers()
+    if not len(array):
+        return Texts(np.empty(0, dtype=np.uint8), np.zeros(1, dtype=np.int64))
+    kind = np.int32 if array.type == pa.string() else np.int64
+    bounds: NDArray[Any] = np.frombuffer(offsets, dtype=kind, count=array.offset + len(array) + 1)[array.offset :]
+    # Where all texts are empty there may be no data at all.
+    return Texts(np.empty(0, dtype=np.uint8) if data is None else np.frombuffer(data, dtype=np.uint8), bounds)
 
 
 def values_of(array: Any, event_time: NDArray[np.int64] | None = None) -> Values:
@@ -163,14 +182,14 @@ def values_of(array: Any, event_time: NDArray[np.int64] | None = None) -> Values
         If the array holds neither ``float64`` nor dictionary-encoded text, nor times of rows whose own is known.
     """
     if array.type == TIME_TYPE and event_time is not None:
-        times = _read_flat(array, np.int64, _NO_TIME).astype(np.float64)
+        times = flat_values(array, np.int64, _NO_TIME).astype(np.float64)
         times[times == float(_NO_TIME)] = np.nan
         return Ages.of(times, event_time)
     if array.type == pa.float64():
-        return Numbers(_read_flat(array, np.float64, np.nan))
+        return Numbers(flat_values(array, np.float64, np.nan))
     if array.type != NAMES_TYPE:
         raise TypeError(f"a column of type {array.type} is not expected")
-    return Names(_read_flat(array.indices, np.int32, MISSING_CODE), tuple(array.dictionary.to_pylist()))
+    return Names(flat_values(array.indices, np.int32, MISSING_CODE), tuple(array.dictionary.to_pylist()))
 
 
 def integers_of(array: Any) -> NDArray[Any]:
@@ -183,27 +202,15 @@ def integers_of(array: Any) -> NDArray[Any]:
     """
     if array.type not in (pa.int32(), pa.int64()) or array.null_count:
         raise TypeError("a column of whole numbers is expected")
-    return _read_flat(array, np.int32 if array.type == pa.int32() else np.int64, 0)
-
-
-def _read_flat(array: Any, kind: type[np.generic], missing: float) -> NDArray[Any]:
-    """Values of fixed width: a view where none is null, else a copy with ``missing`` in their places."""
-    present, data = array.buffers()
-    if not len(array):
-        return np.empty(0, dtype=kind)
-    values: NDArray[Any] = np.frombuffer(data, dtype=kind, count=array.offset + len(array))[array.offset :]
-    if not array.null_count:
-        return values
-    bits = np.unpackbits(np.frombuffer(present, dtype=np.uint8), count=array.offset + len(array), bitorder="little")
-    return np.where(bits[array.offset :], values, np.array(missing, dtype=kind))
+    return flat_values(array, np.int32 if array.type == pa.int32() else np.int64, 0)
 
 
 def texts(values: Sequence[str]) -> Any:
     """Texts that repeat much, dictionary-encoded."""
-    return text_array(values).dictionary_encode()
+    return array_of(Repeated.of(values).named)
 
 
-def texts_of(array: Any) -> tuple[str, ...]:
+def texts_of(array: Any) -> Repeated:
     """The inverse of `texts`.
 
     Raises
@@ -213,8 +220,7 @@ def texts_of(array: Any) -> tuple[str, ...]:
     """
     if array.type != NAMES_TYPE or array.null_count:
         raise TypeError("a column of texts is expected")
-    found: list[str] = array.dictionary.to_pylist()
-    return tuple(map(found.__getitem__, _read_flat(array.indices, np.int32, MISSING_CODE).tolist()))
+    return Repeated(Names(flat_values(array.indices, np.int32, MISSING_CODE), tuple(array.dictionary.to_pylist())))
 
 
 def times(microseconds: NDArray[np.int64]) -> Any:
@@ -232,7 +238,7 @@ def microseconds_of(array: Any) -> NDArray[np.int64]:
     """
     if array.type != TIME_TYPE or array.null_count:
         raise TypeError("a column of times is expected")
-    return _read_flat(array, np.int64, 0)
+    return flat_values(array, np.int64, 0)
 
 
 _TYPES = {"names": NAMES_TYPE, "numbers": pa.float64(), "times": TIME_TYPE}
@@ -281,12 +287,6 @@ def _text_metadata(metadata: Mapping[bytes, bytes] | None) -> dict[str, str]:
     return {key.decode(): value.decode() for key, value in (metadata or {}).items()}
 
 
-def _ids_of(array: Any) -> tuple[str, ...]:
-    if array.type != pa.string() or array.null_count:
-        raise TypeError("a column of ids is expected")
-    return tuple(array.to_pylist())
-
-
 def _batch(metadata: Mapping[str, str], rows: Any) -> Batch:
     roles = [_text_metadata(field.metadata).get("driftwatch.role", "") for field in rows.schema]
     by_role: dict[str, dict[str, int]] = {}
@@ -297,7 +297,7 @@ def _batch(metadata: Mapping[str, str], rows: Any) -> Batch:
         (position,) = by_role[role].values()
         return rows.column(position)
 
-    prediction_ids = _ids_of(sole("prediction_id"))
+    prediction_ids = whole_texts_of(sole("prediction_id"))
     event_time = microseconds_of(sole("event_time"))
     if metadata["driftwatch.kind"] == _LABELS:
         return LabelBatch(

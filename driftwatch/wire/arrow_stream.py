@@ -20,6 +20,7 @@ import pyarrow as pa
 from driftwatch.core.foreign_columns import raw_column
 from driftwatch.core.raw_column import RawColumn
 from driftwatch.errors import EventError
+from driftwatch.wire.arrow import whole_texts_of
 from driftwatch.wire.columnar import LONE_SCORE, LabelColumns, PredictionColumns
 from driftwatch.wire.native import MAX_EVENTS, Format, too_many_events
 
@@ -201,6 +202,8 @@ def _texts(columns: Columns, name: str) -> Sequence[str | None] | None:
         return None
     if not (pa.types.is_string(array.type) or pa.types.is_large_string(array.type)):
         raise EventError(f"must be a column of texts, not {array.type}.", field=name)
+    if not array.null_count:
+        return whole_texts_of(array)
     found: list[str | None] = array.to_pylist()
     return found
 

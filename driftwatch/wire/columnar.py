@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftwatch.core.raw_column import RawColumn
+from driftwatch.core.texts import Texts, taken
 
 LONE_SCORE = ""
 """The key of scores that are one number a row: the probability of a binary model's last class."""
@@ -42,7 +43,7 @@ class PredictionColumns:
         """The rows chosen by a mask."""
 
         def texts(values: Sequence[str | None] | None) -> Sequence[str | None] | None:
-            return None if values is None else list(compress(values, rows.tolist()))
+            return taken(values, np.flatnonzero(rows)) if isinstance(values, Texts) else _chosen(values, rows)
 
         return PredictionColumns(
             n_rows=int(np.count_nonzero(rows)),
@@ -54,6 +55,10 @@ class PredictionColumns:
             model_versions=texts(self.model_versions),
             segments=texts(self.segments),
         )
+
+
+def _chosen(values: Sequence[str | None] | None, rows: NDArray[np.bool_]) -> Sequence[str | None] | None:
+    return None if values is None else list(compress(values, rows.tolist()))
 
 
 def _taken(column: RawColumn, rows: NDArray[np.bool_]) -> RawColumn:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from driftwatch.core.events import PredictionBatch
 from driftwatch.core.table import Ages, Names, Numbers, Values, name_of
-from driftwatch.wire.arrow import array_of, times
+from driftwatch.wire.arrow import array_of, text_array, times
 
 CONTENT_TYPE = "application/vnd.apache.parquet"
 LEADING = ("prediction_id", "event_time", "model_version", "segment")
@@ -92,7 +92,7 @@ def _table(part: LabelledRows) -> Any:
     batch = part.predictions
     constant = pa.array([batch.model_version], type=_TEXT).take(pa.array(np.zeros(len(batch), dtype=np.int64)))
     columns: dict[str, Any] = {
-        "prediction_id": pa.array(batch.prediction_ids, type=_TEXT),
+        "prediction_id": text_array(batch.prediction_ids),
         "event_time": times(batch.event_time),
         "model_version": constant,
         "segment": pa.array([one or None for one in batch.segments], type=_TEXT),

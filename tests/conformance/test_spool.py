@@ -177,6 +177,15 @@ def test_an_entry_larger_than_the_limit_is_read_whole(spool: Spool) -> None:
     assert [len(entry.batch) for entry in spool.read(0, 1)] == [3]
 
 
+@pytest.mark.parametrize("after", [0, 1, 3, 9])
+@pytest.mark.parametrize("limit", [1, 2, 3, 100])
+def test_the_last_entry_of_a_reading_is_known_without_it(spool: Spool, after: int, limit: int) -> None:
+    for position in range(4):
+        add(spool, prediction_batch([f"{position}-{row}" for row in range(2)]))
+    read = spool.read(after, limit)
+    assert spool.last_of(after, limit) == (read[-1].sequence if read else after)
+
+
 def test_removal_takes_entries_up_to_and_with_the_sequence(spool: Spool) -> None:
     sequences = [add(spool, prediction_batch([one])).sequence or 0 for one in "abc"]
     spool.remove_through(sequences[1])

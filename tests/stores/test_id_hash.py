@@ -8,6 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from driftwatch.core.texts import Texts
 from driftwatch.stores.id_hash import KEY_BYTES, IdHash
 
 HASH = IdHash(b"k" * KEY_BYTES)
@@ -17,6 +18,11 @@ IDS = st.text(max_size=100)
 @given(st.lists(IDS, max_size=8), IDS)
 def test_a_hash_does_not_depend_on_the_ids_beside_it(others: list[str], one: str) -> None:
     assert np.array_equal(HASH.of("m", [*others, one])[-1], HASH.of("m", [one])[0])
+
+
+@given(st.lists(st.text(max_size=70), max_size=8))
+def test_ids_in_one_piece_have_the_hashes_of_single_ones(ids: list[str]) -> None:
+    assert np.array_equal(HASH.of("m", Texts.of(ids)), HASH.of("m", ids))
 
 
 @given(st.lists(IDS, unique=True, max_size=20))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftwatch.core.events import LabelBatch
+from driftwatch.core.events import LabelBatch, size_bytes
 from driftwatch.core.table import Numbers
 from driftwatch.ports import SpoolEntry
 from driftwatch.stores.spool import SqliteSpool
@@ -29,6 +29,9 @@ def entry(sequence: int, rows: int = 1) -> SpoolEntry:
     return SpoolEntry(sequence=sequence, received_time=NOON, batch=batch(rows))
 
 
+ROW_BYTES = size_bytes(batch(1))
+
+
 def sequences(found: list[SpoolEntry] | None) -> list[int] | None:
     return None if found is None else [one.sequence for one in found]
 
@@ -46,13 +49,13 @@ def sequences(found: list[SpoolEntry] | None) -> list[int] | None:
     ids=["all", "some", "none", "the first", "until so many rows", "one that is not here any more"],
 )
 def test_entries_after_a_sequence_until_they_hold_so_many_rows(after, limit, answer):
-    recent = RecentEntries(most_rows=6)
+    recent = RecentEntries(most_bytes=6 * ROW_BYTES)
     recent.add([entry(1, 2), entry(2, 2), entry(3, 2), entry(4, 2), entry(5, 2)])
     assert sequences(recent.read(after, limit)) == answer
 
 
 def test_an_entry_of_too_many_rows_is_left_to_the_file():
-    recent = RecentEntries(most_rows=2)
+    recent = RecentEntries(most_bytes=2 * ROW_BYTES)
     recent.add([entry(1, 3)])
     assert recent.read(0, 100) is None
 
@@ -75,12 +78,12 @@ def test_what_was_removed_is_gone():
 def test_a_spool_answers_alike_from_memory_and_from_its_file(tmp_path_factory, sizes, after, limit, through):
     path = tmp_path_factory.mktemp("spool") / "spool.db"
     spool = SqliteSpool(path)
-    spool._recent = RecentEntries(most_rows=20)
+    spool._recent = RecentEntries(most_bytes=20 * ROW_BYTES)
     for size in sizes:
         spool.append(batch(size), NOON).result(10)
     spool.remove_through(min(through, len(sizes)))
     from_memory = spool.read(after, limit)
-    spool._recent = RecentEntries(most_rows=0)
+    spool._recent = RecentEntries(most_bytes=0)
     from_file = spool.read(after, limit)
     spool.close()
     assert sequences(from_memory) == sequences(from_file)
