@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from driftwatch.capture.client import Client
-    from driftwatch.capture.wrapper import watch
+    from driftwatch.capture.watching import watch
     from driftwatch.comparison import compare
     from driftwatch.core.baseline import Baseline
 
@@ -23,7 +23,7 @@ _HOME = {
     "Baseline": "driftwatch.core.baseline",
     "Client": "driftwatch.capture.client",
     "compare": "driftwatch.comparison",
-    "watch": "driftwatch.capture.wrapper",
+    "watch": "driftwatch.capture.watching",
 }
 
 

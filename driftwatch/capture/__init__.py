@@ -9,8 +9,9 @@ if TYPE_CHECKING:
     from driftwatch.capture.answers import Acceptance, Rejection
     from driftwatch.capture.buffer import BufferLimits, Dropped
     from driftwatch.capture.client import Client
-    from driftwatch.capture.recorder import Request
-    from driftwatch.capture.wrapper import Watched, watch
+    from driftwatch.capture.requests import Request
+    from driftwatch.capture.watching import watch
+    from driftwatch.capture.wrapper import Watched
 
 __all__ = ["Acceptance", "BufferLimits", "Client", "Dropped", "Rejection", "Request", "Watched", "watch"]
 
@@ -20,9 +21,9 @@ _HOME = {
     "Client": "client",
     "Dropped": "buffer",
     "Rejection": "answers",
-    "Request": "recorder",
+    "Request": "requests",
     "Watched": "wrapper",
-    "watch": "wrapper",
+    "watch": "watching",
 }
 
 

@@ -7,7 +7,6 @@ copied any more.
 
 from __future__ import annotations
 
-import itertools
 import threading
 import time
 from collections import Counter, deque
@@ -16,11 +15,11 @@ from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
 
 from driftwatch.capture.lifetime import Lifetime
-from driftwatch.capture.prediction_ids import ROWS_APART, random_origin
+from driftwatch.capture.prediction_ids import Numbers
 
 _SHORTEST_PAUSE_SECONDS = 0.1
-# A call of one row up to this size needs no account of its bytes: the bound on events bounds them.
-_SMALL_BYTES = 2_048
+# A call of one row up to this size needs no account of its bytes: each is taken to be of as many.
+_SMALL_BYTES = 1_024
 
 
 class Dropped(StrEnum):
@@ -45,7 +44,8 @@ class BufferLimits:
     events
         Rows that are held at most, those on their way included.
     size_bytes
-        Copied bytes that are held at most, about, in calls of several rows or of very wide ones.
+        Copied bytes that are held at most, about: rows of a hundred numbers reach the bound on events first, frames
+        and very wide rows this one.
     batch_events
         Rows that go out in one request at most.
     linger_seconds
@@ -57,7 +57,7 @@ class BufferLimits:
     """
 
     events: int = 10_000
-    size_bytes: int = 64 * 2**20
+    size_bytes: int = 16 * 2**20
     batch_events: int = 1_000
     linger_seconds: float = 0.5
     exit_seconds: float = 2.0
@@ -138,8 +138,8 @@ class Buffer(Generic[HeldT]):
         self._asleep = False
         self._closed = False
         self._give_up_at = float("inf")
-        self.numbers = itertools.count(random_origin(), ROWS_APART)
-        """Gives each call the number of its first row; safe to use from several threads."""
+        self.numbers = Numbers()
+        """Gives each call the number of its first row."""
 
     def room(self) -> int:
         """How many more events would be held now: what is beyond it need not be copied. At most 0 when full."""

@@ -92,6 +92,13 @@ class Client:
     ) -> None:
         self._transport = Transport(url, timeout_seconds=timeout_seconds, headers=headers, token=token, ca=ca)
 
+    @classmethod
+    def over(cls, transport: Transport) -> Client:
+        """A client that shares the connections of another part."""
+        made = cls.__new__(cls)
+        made._transport = transport
+        return made
+
     @property
     def url(self) -> str:
         """Where the service is."""

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import random
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from driftwatch.capture.answers import Acceptance, read_as
 from driftwatch.capture.buffer import Dropped, Waiting
-from driftwatch.capture.events import Call, Event, events_of
+from driftwatch.capture.events import NOTHING_KNOWN, Answer, Call, Event, Known, events_of
 from driftwatch.capture.grouping import Paired, as_one, grouped, paired
+from driftwatch.capture.rows import UnreadableRows
 from driftwatch.capture.transport import Transport
 from driftwatch.errors import ServiceRejected, ServiceUnavailable
+
+if TYPE_CHECKING:
+    from driftwatch.capture.baseline_names import BaselineNames
 
 _FIRST_PAUSE_SECONDS = 0.25
 _LONGEST_PAUSE_SECONDS = 30.0
@@ -35,16 +39,21 @@ class Delivery:
         self._path = f"/v1/models/{quote(model, safe='')}/predictions"
         self._batch_events = batch_events
         self._silent_until = 0.0
+        self._names: BaselineNames | None = None
 
     def __call__(self, calls: list[Call], waiting: Waiting) -> None:
         """Send all events of ``calls``."""
+        known = self._known(waiting) if _has_questions(calls) else NOTHING_KNOWN
+        if known is None:
+            waiting.drop(Dropped.CLOSED, sum(call.kept for call in calls if not call.paired))
+            return
         events: list[Event] = []
         for group in grouped(paired(calls)):
             try:
-                events += events_of(*as_one(group))
+                events += events_of(*as_one(group), known)
             except Exception:  # noqa: BLE001 - rows of any library may fail in any way
                 for pair in group:
-                    events += self._events_of_one(pair, waiting)
+                    events += self._events_of_one(pair, known, waiting)
         for start in range(0, len(events), self._batch_events):
             self.send(events[start : start + self._batch_events], waiting)
 
@@ -52,13 +61,27 @@ class Delivery:
         """Close the connections."""
         self._transport.close()
 
-    def _events_of_one(self, pair: Paired, waiting: Waiting) -> list[Event]:
+    def _known(self, waiting: Waiting) -> Known | None:
+        """What the baseline says of features and classes; None where the time to ask is over."""
+        if self._names is None:
+            from driftwatch.capture.baseline_names import BaselineNames
+            from driftwatch.capture.client import Client
+
+            self._names = BaselineNames(
+                Client.over(self._transport), self._model, None, None, lambda reason: self.warn(_waits(reason))
+            )
+        expected = self._names.expected(waiting)
+        return None if expected is None else Known(expected.features, expected.classes)
+
+    def _events_of_one(self, pair: Paired, known: Known, waiting: Waiting) -> list[Event]:
         try:
-            return events_of(*pair)
+            return events_of(*pair, known)
         except Exception as error:  # noqa: BLE001 - as above
             kept = pair[0].kept
             waiting.drop(Dropped.UNREADABLE, kept)
-            self.warn(f"{kept} predictions could not be read: {type(error).__name__}")
+            # Only what is said here is known to repeat no value.
+            reason = str(error) if isinstance(error, UnreadableRows) else type(error).__name__
+            self.warn(f"{kept} predictions could not be read: {reason}")
             return []
 
     def send(self, events: list[Any], waiting: Waiting) -> None:
@@ -83,7 +106,7 @@ class Delivery:
                     self.warn(f"the service refused {len(events)} predictions (status {error.status}{at_fault})")
                     return
                 asked, reason = None, error.detail
-            self.warn(f"predictions wait to be sent: {reason}")
+            self.warn(_waits(reason))
             if not waiting.pause(_pause_seconds(attempt, asked)):
                 waiting.drop(Dropped.CLOSED, len(events))
                 return
@@ -123,6 +146,19 @@ class Delivery:
             import logging
 
             logging.getLogger("driftwatch.capture").warning("Model %r: %s", self._model, text)
+
+
+def _waits(reason: str) -> str:
+    return f"predictions wait to be sent: {reason}"
+
+
+def _has_questions(calls: list[Call]) -> bool:
+    """Whether names of features or classes are missing that the baseline may know."""
+    kinds = {(call.target, call.form is None or call.form.named, call.answer) for call in calls}
+    return any(
+        (not named and target.names() is None) or (answer is not Answer.PREDICTIONS and target.class_values() is None)
+        for target, named, answer in kinds
+    )
 
 
 def _pause_seconds(attempt: int, asked_seconds: float | None) -> float:

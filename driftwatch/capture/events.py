@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import IntEnum
+from math import isfinite
 from typing import Any
 
 from driftwatch.capture.prediction_ids import prediction_ids
-from driftwatch.capture.rows import Rows, UnreadableRows
-from driftwatch.capture.values import class_names, plain_list, rfc_3339
+from driftwatch.capture.rows import Form, ListRows, Rows, UnreadableRows
+from driftwatch.capture.values import class_name, class_names, plain, plain_list, rfc_3339
 
 Event = dict[str, Any]
 
 
 class Answer(IntEnum):
-    """What a recorded method gives back."""
+    """What a recorded method gives back: where several were asked about the same rows, the first of these counts."""
 
     PREDICTIONS = 0
     PROBABILITIES = 1
+    DECISIONS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the service's baseline knows of the model; None where it was not asked, or does not say."""
+
+    features: Sequence[str] | None = None
+    classes: Sequence[str] | None = None
+
+
+NOTHING_KNOWN = Known()
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -59,31 +71,40 @@ NOTHING_GIVEN = Given()
 class Call:
     """One recorded call. ``count`` rows were predicted; the first ``kept`` of them were copied.
 
-    ``first`` is the number of the first row, from which its id follows. ``paired`` says that the other method had
-    been called on the same rows: both make one event a row. ``accounted`` belongs to the buffer.
+    ``first`` is the number of the first row, from which its id follows. ``paired`` says that another method had
+    been called on the same rows: all of them make one event a row, and ``answers`` has a bit for each. ``accounted``
+    belongs to the buffer.
+
+    It is all that a call leaves behind for the garbage collector to look at: the rows of an array are bytes, and their
+    form is shared.
     """
 
     __slots__ = (
         "accounted",
         "answer",
+        "answers",
         "count",
+        "data",
         "first",
+        "form",
         "given",
         "kept",
         "paired",
-        "result",
-        "rows",
+        "result_data",
+        "result_form",
         "size_bytes",
         "target",
         "time_ns",
     )
 
-    def __init__(  # noqa: PLR0917 - keywords would cost a quarter of a microsecond in every prediction
+    def __init__(  # noqa: PLR0913, PLR0917 - keywords would cost a quarter of a microsecond in every prediction
         self,
         target: Target,
         answer: Answer,
-        rows: Rows | None,
-        result: Rows | None,
+        data: bytes | None,
+        form: Form | None,
+        result_data: bytes | None,
+        result_form: Form | None,
         count: int,
         kept: int,
         time_ns: int,
@@ -93,8 +114,11 @@ class Call:
     ) -> None:
         self.target = target
         self.answer = answer
-        self.rows = rows
-        self.result = result
+        self.answers = 0
+        self.data = data
+        self.form = form
+        self.result_data = result_data
+        self.result_form = result_form
         self.count = count
         self.kept = kept
         self.time_ns = time_ns
@@ -104,6 +128,16 @@ class Call:
         self.paired = False
         self.accounted = False
 
+    @property
+    def rows(self) -> Rows | None:
+        """The rows, to read; None where they were not copied."""
+        return None if self.form is None else self.form.opened(self.data)
+
+    @property
+    def result(self) -> Rows | None:
+        """The result, likewise."""
+        return None if self.result_form is None else self.result_form.opened(self.result_data)
+
     def prediction_ids(self) -> tuple[str, ...]:
         """The ids of all rows, also of those that were not kept."""
         if self.given.ids is not None:
@@ -111,11 +145,12 @@ class Call:
         return prediction_ids(self.time_ns, self.first, self.count)
 
 
-def events_of(call: Call, partner: Call | None = None) -> list[Event]:
-    """The events of a call, one a kept row; ``partner`` is the other method's call on the same rows.
+def events_of(call: Call, partner: Call | None = None, known: Known = NOTHING_KNOWN) -> list[Event]:
+    """The events of a call, one a kept row; ``partner`` is another method's call on the same rows.
 
-    Predictions come from ``predict`` where it was called, else they are the classes with the largest probability.
-    The score is the probability of the last class where there are two, else one probability a class.
+    Predictions come from ``predict`` where it was called, else they are the classes with the largest probability, or
+    those that ``decision_function`` decides for. The score is the probability of the last class where there are two,
+    else one probability a class. What a decision function gives is no probability, and no score.
 
     Raises
     ------
@@ -125,17 +160,19 @@ def events_of(call: Call, partner: Call | None = None) -> list[Event]:
         If an event time is no time, or a probability no number.
     """
     kept = call.kept
-    if call.rows is None:
+    rows = call.rows
+    if rows is None:
         raise UnreadableRows("rows that were not copied")
     ids = call.prediction_ids()
     _expect(len(ids), "ids", call.count)
-    features = call.rows.features(call.target.names(), kept)
+    names = call.target.names()
+    features = rows.features(known.features if names is None and not rows.named else names, kept)
     events: list[Event] = [
         {"prediction_id": one, "features": row} for one, row in zip(ids[:kept], features, strict=True)
     ]
-    _add_answers(events, call)
+    _add_answers(events, call, known)
     if partner is not None and partner.kept == kept:
-        _add_answers(events, partner)
+        _add_answers(events, partner, known)
     _add(events, "event_time", _event_times(call))
     if call.target.model_version is not None:
         _add(events, "model_version", [call.target.model_version] * kept)
@@ -144,10 +181,14 @@ def events_of(call: Call, partner: Call | None = None) -> list[Event]:
     return events
 
 
-def _add_answers(events: list[Event], call: Call) -> None:
-    if call.result is None:
+def _add_answers(events: list[Event], call: Call, known: Known) -> None:
+    result = call.result
+    if result is None:
         raise UnreadableRows("a result that was not copied")
-    values = call.result.values()
+    if isinstance(result, ListRows) and result.named:
+        _add_named_answers(events, result.rows)
+        return
+    values = result.values()
     _expect(len(values), "predictions", call.kept)
     if call.answer is Answer.PREDICTIONS and isinstance(values[0], list) and len(values[0]) == 1:
         values = [one for (one,) in values]
@@ -155,30 +196,59 @@ def _add_answers(events: list[Event], call: Call) -> None:
         if call.answer is Answer.PREDICTIONS:
             _add(events, "prediction", values)
             return
-        values = [[1 - one, one] for one in values]
+        values = [[-one, one] if call.answer is Answer.DECISIONS else [1 - one, one] for one in values]
     classes = call.target.class_values()
     width = len(values[0])
-    if classes is None and call.answer is Answer.PROBABILITIES:
+    if classes is None and known.classes and len(known.classes) == width:
+        classes = list(known.classes)
+    if classes is None and call.answer is not Answer.PREDICTIONS:
         classes = list(range(width))
     if classes is None or len(classes) != width:
         raise UnreadableRows(f"{width} values a row, which are not one a class")
     if not all(isinstance(one, int | float) for row in values for one in row):
         raise UnreadableRows("probabilities that are not numbers")
-    _add_probabilities(events, values, classes)
+    if call.answer is Answer.DECISIONS:
+        _add_likeliest(events, values, classes)
+    else:
+        _add_probabilities(events, values, classes)
+
+
+def _add_named_answers(events: list[Event], rows: Sequence[Any]) -> None:
+    """Answers that are mappings say themselves what is what."""
+    _expect(len(rows), "predictions", len(events))
+    for event, row in zip(events, rows, strict=True):
+        if not isinstance(row, dict) or "prediction" not in row:
+            raise UnreadableRows("an answer with names and no 'prediction' among them")
+        event["prediction"] = plain(row["prediction"])
+        score = row.get("score")
+        if score is not None:
+            scores = isinstance(score, Mapping)
+            event["score"] = {class_name(key): plain(one) for key, one in score.items()} if scores else plain(score)
+
+
+def _add_likeliest(events: list[Event], rows: list[list[float]], classes: list[object]) -> None:
+    plain_classes = plain_list(classes)
+    for event, row in zip(events, rows, strict=True):
+        event.setdefault("prediction", plain_classes[max(range(len(row)), key=row.__getitem__)])
 
 
 def _add_probabilities(events: list[Event], rows: list[list[float]], classes: list[object]) -> None:
-    plain_classes = plain_list(classes)
+    _add_likeliest(events, rows, classes)
     names = class_names(classes)
     for event, row in zip(events, rows, strict=True):
-        event.setdefault("prediction", plain_classes[max(range(len(row)), key=row.__getitem__)])
         event["score"] = row[-1] if len(row) == 2 else dict(zip(names, row, strict=True))
 
 
-def _event_times(call: Call) -> list[str | None]:
-    if call.given.event_times is None:
-        return [rfc_3339(datetime.fromtimestamp(call.time_ns / 1e9, UTC))] * call.kept
-    return [rfc_3339(moment) for moment in _a_value_a_row(call.given.event_times, call, "event times")]
+def _event_times(call: Call) -> Sequence[str | float | None]:
+    times = call.given.event_times
+    if times is None:
+        return [call.time_ns / 1e9] * call.kept
+    return [_moment(one) for one in _a_value_a_row(times, call, "event times")]
+
+
+def _moment(given: object) -> str | float | None:
+    """Seconds since 1970 are sent as they are: writing a time out takes longer than everything else of an event."""
+    return given if type(given) is float and isfinite(given) else rfc_3339(given)
 
 
 def _a_value_a_row(given: tuple[Any, ...], call: Call, what: str) -> list[Any]:
@@ -198,4 +268,4 @@ def _add(events: list[Event], name: str, values: Sequence[object]) -> None:
         event[name] = value
 
 
-__all__ = ["NOTHING_GIVEN", "Answer", "Call", "Event", "Given", "Target", "events_of"]
+__all__ = ["NOTHING_GIVEN", "NOTHING_KNOWN", "Answer", "Call", "Event", "Given", "Known", "Target", "events_of"]

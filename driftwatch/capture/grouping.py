@@ -6,25 +6,28 @@ What runs in the background takes time from the model all the same, since Python
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from itertools import groupby
 
 from driftwatch.capture.events import NOTHING_GIVEN, Call, Given
-from driftwatch.capture.rows import ArrayRows
+from driftwatch.capture.rows import ArrayForm, Form
 
 Paired = tuple[Call, Call | None]
-"""A call, and the other method's call on the same rows."""
+"""A call, and another method's call on the same rows."""
 
 
 def paired(calls: Iterable[Call]) -> list[Paired]:
-    """Each call with the other method's call on the same rows, where both are here."""
+    """Each call with another method's call on the same rows, where both are here."""
     by_rows: dict[object, list[Call]] = {}
     for call in calls:
         by_rows.setdefault(call.first if call.given.ids is None else call.given.ids, []).append(call)
-    return [
-        (group[0], next((other for other in group[1:] if other.answer is not group[0].answer), None))
-        for group in by_rows.values()
-    ]
+    return [(group[0], None) if len(group) == 1 else _best_two(group) for group in by_rows.values()]
+
+
+def _best_two(calls: list[Call]) -> Paired:
+    """The first call of the kind that says most, and of the next kind: a decision adds nothing to these."""
+    first = min(calls, key=lambda call: call.answer)
+    others = [call for call in calls if call.answer is not first.answer]
+    return first, min(others, key=lambda call: call.answer, default=None)
 
 
 def grouped(pairs: Iterable[Paired]) -> Iterator[list[Paired]]:
@@ -48,24 +51,23 @@ def as_one(group: list[Paired]) -> Paired:
 
 
 def _joined(calls: list[Call]) -> Call:
-    rows = [call.rows for call in calls if isinstance(call.rows, ArrayRows)]
-    results = [call.result for call in calls if isinstance(call.result, ArrayRows)]
-    count = sum(call.count for call in calls)
-    moments = [(datetime.fromtimestamp(call.time_ns / 1e9, UTC), call.count) for call in calls]
     given = Given(
         ids=tuple(one for call in calls for one in call.prediction_ids()),
-        event_times=tuple(moment for moment, times in moments for _ in range(times)),
+        event_times=tuple(moment for call in calls for moment in (call.time_ns / 1e9,) * call.count),
     )
     first = calls[0]
+    count = sum(call.count for call in calls)
+    data, form = _end_to_end([call.data or b"" for call in calls], first.form, count)
+    result_data, result_form = _end_to_end([call.result_data or b"" for call in calls], first.result_form, count)
     return Call(
-        first.target, first.answer, _end_to_end(rows), _end_to_end(results), count, count, first.time_ns, 0, given, 0
+        first.target, first.answer, data, form, result_data, result_form, count, count, first.time_ns, 0, given, 0
     )
 
 
-def _end_to_end(arrays: list[ArrayRows]) -> ArrayRows:
-    total = sum(array.shape[0] for array in arrays)
-    shape = (total, *arrays[0].shape[1:])
-    return ArrayRows(b"".join([array.data for array in arrays]), arrays[0].dtype, shape, total)
+def _end_to_end(arrays: list[bytes], form: Form | None, total: int) -> tuple[bytes, ArrayForm]:
+    assert isinstance(form, ArrayForm)
+    data = b"".join(arrays)
+    return data, ArrayForm(form.dtype, (total, *form.shape[1:]), total, len(data))
 
 
 def _kind(pair: Paired) -> object:
@@ -79,15 +81,15 @@ def _kind(pair: Paired) -> object:
 
 
 def _kind_of(call: Call) -> object:
-    rows, result = call.rows, call.result
+    form, result = call.form, call.result_form
     if (
-        not isinstance(rows, ArrayRows)
-        or not isinstance(result, ArrayRows)
+        not isinstance(form, ArrayForm)
+        or not isinstance(result, ArrayForm)
         or call.given is not NOTHING_GIVEN
-        or not call.count == call.kept == rows.shape[0] == result.shape[0]
+        or not call.count == call.kept == form.shape[0] == result.shape[0]
     ):
         return None
-    return id(call.target), call.answer, rows.dtype, rows.shape[1:], result.dtype, result.shape[1:]
+    return id(call.target), call.answer, form.dtype, form.shape[1:], result.dtype, result.shape[1:]
 
 
 __all__ = ["Paired", "as_one", "grouped", "paired"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import threading
 
 _RANDOM_BITS = 74
 _RANDOM_MASK = (1 << _RANDOM_BITS) - 1
@@ -13,8 +15,19 @@ _LOW_MASK = (1 << _LOW_BITS) - 1
 
 
 def random_origin() -> int:
-    """Where a process starts to number: 74 random bits, so that no two processes meet."""
+    """Where a thread starts to number: 74 random bits, so that no two of them meet."""
     return int.from_bytes(os.urandom(10), "big") & _RANDOM_MASK
+
+
+class Numbers(threading.local):
+    """Gives each call the number of its first row. Every thread counts from an origin of its own.
+
+    ``itertools.count`` is no counter for several threads where these run at the same time.
+    """
+
+    def __init__(self) -> None:
+        self.following = itertools.count(random_origin(), ROWS_APART).__next__
+        """The next number."""
 
 
 def prediction_ids(time_ns: int, first: int, count: int) -> tuple[str, ...]:
@@ -48,4 +61,4 @@ def prediction_ids(time_ns: int, first: int, count: int) -> tuple[str, ...]:
     return tuple(made)
 
 
-__all__ = ["ROWS_APART", "prediction_ids", "random_origin"]
+__all__ = ["ROWS_APART", "Numbers", "prediction_ids", "random_origin"]

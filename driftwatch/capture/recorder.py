@@ -2,52 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import inspect
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from functools import update_wrapper
 from time import time_ns
-from types import TracebackType
 from typing import Any
 
+from driftwatch.capture.arguments import FirstArgument, Rows, rows_among
 from driftwatch.capture.buffer import Buffer, Dropped
-from driftwatch.capture.events import NOTHING_GIVEN, Answer, Call, Given, Target
-from driftwatch.capture.rows import Rows, copied
+from driftwatch.capture.copying import StillRunning, copied
+from driftwatch.capture.events import NOTHING_GIVEN, Answer, Call, Target
+from driftwatch.capture.requests import current
 
 _SAME_ROWS_NS = 1_000_000_000
 _SINGLE = (str, bytes, dict)
 
 
-class Request:
-    """The rows that a block of code predicts: what is known of them, and their ids afterwards.
-
-    Made by ``model.request(...)``; see there.
-    """
-
-    def __init__(self, given: Given, current: ContextVar[Request | None]) -> None:
-        self.given = given
-        self.call: Call | None = None
-        self._current = current
-        self._token: Token[Request | None] | None = None
-
-    @property
-    def prediction_ids(self) -> tuple[str, ...]:
-        """The ids of the rows that were last predicted in the block, also from another thread; empty before."""
-        return () if self.call is None else self.call.prediction_ids()
-
-    def __enter__(self) -> Request:
-        self._token = self._current.set(self)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._token is not None:
-            self._current.reset(self._token)
-
-
 class Recorder:
     """Records the calls of one watched model.
+
+    Safe to use from any number of threads, also where they run at the same time: a call is made by one thread and
+    handed to the buffer whole. What threads share is replaced as one (``target``) or belongs to a context each.
 
     Parameters
     ----------
@@ -55,48 +32,63 @@ class Recorder:
         The model that answers; another one may be put in its place at any time.
     buffer
         Where recorded calls go.
+    rows
+        The name of the parameter that holds the rows; by default it is found out.
     """
 
-    def __init__(self, target: Target, buffer: Buffer[Call]) -> None:
+    def __init__(self, target: Target, buffer: Buffer[Call], rows: str | None = None) -> None:
         self.target = target
         self.buffer = buffer
+        self._rows = rows
         self._last: ContextVar[Call | None] = ContextVar("driftwatch_last_call", default=None)
-        self._request: ContextVar[Request | None] = ContextVar("driftwatch_request", default=None)
 
     def recorded(self, name: str, answer: Answer) -> Callable[..., Any]:
-        """The model's method ``name``: same arguments, same result, same exceptions, and its rows are recorded."""
+        """The model's method ``name``: same arguments, same result, same exceptions, and its rows are recorded.
+
+        Raises
+        ------
+        InputError
+            If the method has no parameter of the name that was given.
+        """
+        model = self.target.model
+        method = getattr(model, name)
+        asked = model if name == "__call__" else method
+        rows = rows_among(asked, named=self._rows, is_function=inspect.isfunction(asked))
+        is_coroutine = inspect.iscoroutinefunction(asked) or inspect.iscoroutinefunction(method)
+        make = self._recorded_coroutine if is_coroutine else self._recorded_method
+        wrapper = make(name, answer, rows)
+        update_wrapper(wrapper, method)
+        return wrapper
+
+    def _recorded_method(self, name: str, answer: Answer, where: Rows) -> Callable[..., Any]:
         room_for = self.buffer.room
+        is_first = isinstance(where, FirstArgument) and where.position == 0
 
         def recorded_method(*args: Any, **kwargs: Any) -> Any:
             target = self.target
             room = room_for()
-            rows = None
+            form = data = None
             if room > 0:
                 # Before the model sees the rows: it may change them.
                 try:
-                    rows = copied(args[0] if args else next(iter(kwargs.values())), room)
+                    data, form = copied(args[0], room) if is_first and args else where.copied(args, kwargs, room)
                 except Exception:  # noqa: BLE001 - rows of any library may fail in any way
-                    rows = None
+                    form = None
             result = getattr(target.model, name)(*args, **kwargs)
-            self._record(target, answer, rows, result, room)
-            return result
+            return self._record(target, answer, data, form, result, room)
 
-        update_wrapper(recorded_method, getattr(self.target.model, name))
         return recorded_method
 
-    def request(
-        self,
-        ids: Iterable[str] | str | None,
-        event_times: Iterable[object] | object | None,
-        segments: Iterable[str] | str | None,
-    ) -> Request:
-        """Facts about the rows that are predicted next."""
-        given = Given(
-            ids=None if ids is None else tuple(str(one) for one in _each(ids)),
-            event_times=None if event_times is None else _each(event_times),
-            segments=None if segments is None else tuple(str(one) for one in _each(segments)),
-        )
-        return Request(given, self._request)
+    def _recorded_coroutine(self, name: str, answer: Answer, where: Rows) -> Callable[..., Any]:
+        """A coroutine function stays one: frameworks ask."""
+        recorded = self._recorded_method(name, answer, where)
+
+        async def recorded_coroutine(*args: Any, **kwargs: Any) -> Any:
+            result = recorded(*args, **kwargs)
+            # Another model may have been put in its place that is none.
+            return await result if inspect.isawaitable(result) else result
+
+        return recorded_coroutine
 
     @property
     def last_prediction_ids(self) -> tuple[str, ...]:
@@ -104,47 +96,76 @@ class Recorder:
         call = self._last.get()
         return () if call is None else call.prediction_ids()
 
-    def _record(self, target: Target, answer: Answer, rows: Rows | None, result: Any, room: int) -> None:
+    def _record(self, target: Target, answer: Answer, data: bytes | None, form: Any, result: Any, room: int) -> Any:
+        """Hand a call to the buffer; gives what the caller gets: the result, or something to await it by."""
         try:
-            answers = None if rows is None else copied(result, room)
-            if rows is None or answers is None:
-                self._lose(target, answer, result, Dropped.UNREADABLE if room > 0 else Dropped.BUFFER_FULL)
-                return
-            request = self._request.get()
-            given = NOTHING_GIVEN if request is None else request.given
-            count = answers.total
+            if form is None:
+                self._lose(answer, target, result, Dropped.UNREADABLE if room > 0 else Dropped.BUFFER_FULL)
+                return result
+            result_data, result_form = copied(result, room)
+            request = current()
+            if request is not None:
+                request = request.about(self)
+            buffer = self.buffer
+            count = result_form.total
             call = Call(
                 target,
                 answer,
-                rows,
-                answers,
+                data,
+                form,
+                result_data,
+                result_form,
                 count,
                 count if count < room else room,
                 time_ns(),
-                next(self.buffer.numbers),
-                given,
-                rows.size_bytes + answers.size_bytes,
+                buffer.numbers.following(),
+                NOTHING_GIVEN if request is None else request.given,
+                form.size_bytes + result_form.size_bytes,
             )
             last = self._last.get()
             if last is not None and last.answer is not answer:
                 _join(call, last)
-            self.buffer.put(call)
+            buffer.put(call)
             self._last.set(call)
             if request is not None:
                 request.call = call
+        except StillRunning:
+            return self._later(target, answer, data, form, result, room)
         except Exception:  # noqa: BLE001 - whatever goes wrong in here is not the caller's concern
-            self._lose(target, answer, result, Dropped.UNREADABLE)
+            self._lose(answer, target, result, Dropped.UNREADABLE)
+        return result
 
-    def _lose(self, target: Target, answer: Answer, result: Any, reason: Dropped) -> None:
+    def _later(self, target: Target, answer: Answer, data: bytes | None, form: Any, running: Any, room: int) -> Any:
+        """Record the call when its result is there."""
+        if hasattr(running, "add_done_callback"):
+
+            def done(finished: Any) -> None:
+                with suppress(BaseException):  # It was cancelled, or failed: that is its caller's to see.
+                    self._record(target, answer, data, form, finished.result(), room)
+
+            with suppress(Exception):
+                running.add_done_callback(done)
+            return running
+        return self._awaited(target, answer, data, form, running, room)
+
+    async def _awaited(
+        self, target: Target, answer: Answer, data: bytes | None, form: Any, running: Awaitable[Any], room: int
+    ) -> Any:
+        return self._record(target, answer, data, form, await running, room)
+
+    def _lose(self, answer: Answer, target: Target, result: Any, reason: Dropped) -> None:
         """Count the rows of a call that cannot be kept; they have ids, but no event."""
         count = 1
         with suppress(Exception):
             if not isinstance(result, _SINGLE):
                 count = len(result)
         with suppress(Exception):
-            request = self._request.get()
+            request = current()
+            if request is not None:
+                request = request.about(self)
             given = NOTHING_GIVEN if request is None else request.given
-            call = Call(target, answer, None, None, count, 0, time_ns(), next(self.buffer.numbers), given, 0)
+            number = self.buffer.numbers.following()
+            call = Call(target, answer, None, None, None, None, count, 0, time_ns(), number, given, 0)
             self.buffer.put(call, reason)
             self._last.set(call)
             if request is not None:
@@ -152,25 +173,25 @@ class Recorder:
 
 
 def _join(call: Call, last: Call) -> None:
-    """Give the rows of a call their ids again, if the other method was called on them just now."""
+    """Give the rows of a call their ids again, if another method was called on them just now."""
+    answers = last.answers or 1 << last.answer
     if (
-        not last.paired
-        and last.count == call.count
-        and call.rows is not None
-        and last.rows is not None
+        last.count == call.count
         and call.time_ns - last.time_ns <= _SAME_ROWS_NS
-        and last.rows.same_as(call.rows)
+        and not answers >> call.answer & 1
+        and _same_rows(call, last)
     ):
         call.time_ns = last.time_ns
         call.first = last.first
+        call.answers = answers | 1 << call.answer
         call.paired = True
 
 
-def _each(values: Any) -> tuple[Any, ...]:
-    """A single value is the one for all rows."""
-    if isinstance(values, str) or not hasattr(values, "__iter__"):
-        return (values,)
-    return tuple(values)
+def _same_rows(call: Call, last: Call) -> bool:
+    if call.data is not None and call.form is last.form:
+        return call.data == last.data
+    rows, before = call.rows, last.rows
+    return rows is not None and before is not None and before.same_as(rows)
 
 
-__all__ = ["Recorder", "Request"]
+__all__ = ["Recorder"]

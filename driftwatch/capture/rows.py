@@ -1,13 +1,11 @@
-"""The rows of a call: copied while the caller waits, read afterwards.
+"""The rows of a call, as they were copied: read in the background, and given as JSON has them.
 
-Two steps, because the caller pays for the first only. :func:`copied` takes what is needed to know the rows later,
-whatever the caller does to them meanwhile; the methods of what it returns run in the background and give rows as
-JSON has them. Libraries are recognised by what their objects can do: none is imported here.
+Libraries are recognised by what their objects can do: none is imported here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from driftwatch.capture.values import JsonValue, array_list, plain, plain_list, plain_mapping
@@ -24,6 +22,8 @@ class Rows(Protocol):
 
     size_bytes: int
     total: int
+    named: bool
+    """Whether the columns bring their names."""
 
     def features(self, names: Sequence[str] | None, count: int) -> list[Features]:
         """One mapping a row, of ``count`` rows; ``names`` are the model's columns, where they are known.
@@ -44,17 +44,54 @@ class Rows(Protocol):
         ...
 
 
-class ArrayRows:
-    """A NumPy array, as its bytes: lighter and quicker than a copy."""
+class Form(Protocol):
+    """What rows are like: about ``size_bytes`` in memory, the first of ``total`` rows.
 
-    __slots__ = ("data", "dtype", "shape", "size_bytes", "total")
+    ``named`` says whether their columns bring names.
+    """
 
-    def __init__(self, data: bytes, dtype: Any, shape: tuple[int, ...], total: int) -> None:
-        self.data = data
+    size_bytes: int
+    total: int
+    named: bool
+
+    def opened(self, data: bytes | None) -> Rows:
+        """The rows; ``data`` are the bytes that were copied, where the form is one of many rows."""
+        ...
+
+
+class ArrayForm:
+    """What all arrays of a kind have in common: ``total`` rows, of which ``shape`` says how many are copied.
+
+    One for many calls: an array is then its bytes and nothing else, which is lighter and quicker than a copy.
+    """
+
+    __slots__ = ("dtype", "shape", "size_bytes", "total")
+
+    named = False
+
+    def __init__(self, dtype: Any, shape: tuple[int, ...], total: int, size_bytes: int) -> None:
         self.dtype = dtype
         self.shape = shape
-        self.size_bytes = len(data)
         self.total = total
+        self.size_bytes = size_bytes
+
+    def opened(self, data: bytes | None) -> Rows:
+        """The rows with these bytes."""
+        return ArrayRows(data or b"", self)
+
+
+class ArrayRows:
+    """A NumPy array, as its bytes."""
+
+    __slots__ = ("data", "form", "size_bytes", "total")
+
+    named = False
+
+    def __init__(self, data: bytes, form: ArrayForm) -> None:
+        self.data = data
+        self.form = form
+        self.size_bytes = len(data)
+        self.total = form.total
 
     def features(self, names: Sequence[str] | None, count: int) -> list[Features]:
         """See :class:`Rows`."""
@@ -64,23 +101,36 @@ class ArrayRows:
         """See :class:`Rows`."""
         import numpy as np
 
-        return array_list(np.frombuffer(self.data, self.dtype).reshape(self.shape)) if self.data else []
+        return array_list(np.frombuffer(self.data, self.form.dtype).reshape(self.form.shape)) if self.data else []
 
     def same_as(self, other: Rows) -> bool:
         """See :class:`Rows`."""
-        return isinstance(other, ArrayRows) and self.shape == other.shape and self.data == other.data
+        return isinstance(other, ArrayRows) and self.form.shape == other.form.shape and self.data == other.data
 
 
-class FrameRows:
+class _OwnForm:
+    """Rows of which each call has its own."""
+
+    __slots__ = ()
+
+    def opened(self, data: bytes | None) -> Any:
+        """The rows: there is nothing else to them."""
+        return self
+
+
+class FrameRows(_OwnForm):
     """A data frame of pandas or Polars, or an Arrow table; ``columns`` reads it as names and lists."""
 
     __slots__ = ("columns", "frame", "size_bytes", "total")
+
+    named = True
 
     def __init__(self, frame: Any, columns: Callable[[Any], dict[str, list[JsonValue]]], total: int) -> None:
         self.frame = frame
         self.columns = columns
         self.total = total
-        self.size_bytes = 16 * len(frame) * len(frame.columns)
+        # A frame of pandas of one row and twenty columns was measured to take 4.6 kB.
+        self.size_bytes = 4_096 + 16 * len(frame) * len(frame.columns)
 
     def features(self, names: Sequence[str] | None, count: int) -> list[Features]:
         """See :class:`Rows`."""
@@ -96,10 +146,12 @@ class FrameRows:
         return isinstance(other, FrameRows) and bool(self.frame.equals(other.frame))
 
 
-class ColumnRows:
+class ColumnRows(_OwnForm):
     """A mapping of column names to lists or arrays."""
 
     __slots__ = ("columns", "size_bytes", "total")
+
+    named = True
 
     def __init__(self, columns: dict[str, Rows]) -> None:
         self.columns = columns
@@ -123,14 +175,15 @@ class ColumnRows:
         )
 
 
-class ListRows:
+class ListRows(_OwnForm):
     """Plain Python: a list whose rows are mappings, sequences or single values."""
 
-    __slots__ = ("rows", "size_bytes", "total")
+    __slots__ = ("named", "rows", "size_bytes", "total")
 
     def __init__(self, rows: list[Any], total: int) -> None:
         self.rows = rows
         self.total = total
+        self.named = bool(rows) and isinstance(rows[0], dict)
         width = len(rows[0]) if rows and isinstance(rows[0], dict | list) else 1
         self.size_bytes = 32 * len(rows) * width
 
@@ -155,134 +208,8 @@ class ListRows:
         return isinstance(other, ListRows) and self.rows == other.rows
 
 
-def copied(data: Any, most: int) -> Rows:
-    """Copy the first ``most`` rows of anything that models take or return.
-
-    NumPy arrays (and what turns into one, such as a tensor), pandas and Polars frames and series, Arrow
-    tables, lists of mappings, of sequences or of values, mappings of columns, a mapping that is one row, and a
-    single value.
-
-    Raises
-    ------
-    UnreadableRows
-        For anything else, such as a sparse matrix or a masked array.
-    """
-    kind = type(data)
-    copier = _COPIERS.get(kind)
-    if copier is None:
-        copier = _copier_for(kind)
-        if len(_COPIERS) < _MOST_KINDS:
-            _COPIERS[kind] = copier
-    return copier(data, most)
-
-
-_COPIERS: dict[type, Callable[[Any, int], Rows]] = {}
-_MOST_KINDS = 1_000
-
-
-def _copier_for(kind: type) -> Callable[[Any, int], Rows]:  # noqa: PLR0911 - one line a kind of object
-    has = [*dir(kind)]
-    library = kind.__module__.partition(".")[0]
-    if issubclass(kind, str | bytes | int | float | bool | type(None)):
-        return _copied_value
-    if issubclass(kind, Mapping):
-        return _copied_mapping
-    if issubclass(kind, list | tuple):
-        return _copied_list
-    if library == "numpy":
-        if kind.__name__ == "ndarray":
-            return _copied_array
-        if any(base.__name__ == "generic" for base in kind.__mro__):
-            return _copied_value
-    if library == "polars" and "clone" in has:
-        return _copied_polars
-    if "iloc" in has:
-        return _copied_pandas
-    if "to_pydict" in has and "slice" in has:
-        return _copied_arrow
-    if "detach" in has:
-        return _copied_tensor
-    # A masked array would show what its mask hides.
-    if "__array__" in has and "filled" not in has:
-        return _copied_as_array
-    return _refused
-
-
-def _copied_value(data: Any, most: int) -> Rows:
-    return ListRows([data], 1)
-
-
-def _refused(data: Any, most: int) -> Rows:
-    raise UnreadableRows(f"rows of type {type(data).__qualname__}")
-
-
-def _copied_array(data: Any, most: int) -> Rows:
-    shape = data.shape
-    if not shape:
-        return ListRows([data.item()], 1)
-    total = shape[0]
-    if total > most:
-        data = data[:most]
-        shape = data.shape
-    dtype = data.dtype
-    if dtype.kind in "OV":
-        if dtype.names is not None:
-            return ColumnRows({name: _copied_array(data[name], most) for name in dtype.names})
-        return ListRows(data.tolist(), total)
-    return ArrayRows(data.tobytes(), dtype, shape, total)
-
-
-def _copied_as_array(data: Any, most: int) -> Rows:
-    import numpy as np
-
-    return _copied_array(np.asarray(data), most)
-
-
-def _copied_tensor(data: Any, most: int) -> Rows:
-    return _copied_as_array(data.detach().cpu(), most)
-
-
-def _copied_pandas(data: Any, most: int) -> Rows:
-    total = len(data)
-    if total > most:
-        data = data.iloc[:most]
-    if not hasattr(data, "columns"):
-        data = data.to_frame()
-    return FrameRows(data.copy(), _pandas_columns, total)
-
-
-def _copied_polars(data: Any, most: int) -> Rows:
-    total = len(data)
-    if total > most:
-        data = data.head(most)
-    return FrameRows(data.clone() if hasattr(data, "columns") else data.to_frame(), _polars_columns, total)
-
-
-def _copied_arrow(data: Any, most: int) -> Rows:
-    return FrameRows(data.slice(0, most), _arrow_columns, len(data))
-
-
-def _copied_mapping(data: Any, most: int) -> Rows:
-    if data and all(hasattr(value, "__len__") and not isinstance(value, str | bytes) for value in data.values()):
-        return ColumnRows({str(name): copied(value, most) for name, value in data.items()})
-    return ListRows([dict(data)], 1)
-
-
-def _copied_list(data: Any, most: int) -> Rows:
-    return ListRows([_copied_row(row) for row in data[:most]], len(data))
-
-
-def _copied_row(row: Any) -> Any:
-    if isinstance(row, Mapping):
-        return dict(row)
-    if isinstance(row, list | tuple):
-        return list(row)
-    if getattr(row, "ndim", 0) == 1 and hasattr(row, "tolist"):
-        return list(row.tolist())
-    return row
-
-
-def _pandas_columns(frame: Any) -> dict[str, list[JsonValue]]:
+def pandas_columns(frame: Any) -> dict[str, list[JsonValue]]:
+    """The columns of a frame of pandas by name."""
     columns: dict[str, list[JsonValue]] = {}
     for position, name in enumerate(frame.columns):
         series = frame.iloc[:, position]
@@ -292,11 +219,13 @@ def _pandas_columns(frame: Any) -> dict[str, list[JsonValue]]:
     return columns
 
 
-def _polars_columns(frame: Any) -> dict[str, list[JsonValue]]:
+def polars_columns(frame: Any) -> dict[str, list[JsonValue]]:
+    """The columns of a frame of Polars by name."""
     return {name: plain_list(values) for name, values in frame.to_dict(as_series=False).items()}
 
 
-def _arrow_columns(table: Any) -> dict[str, list[JsonValue]]:
+def arrow_columns(table: Any) -> dict[str, list[JsonValue]]:
+    """The columns of an Arrow table by name."""
     return {name: plain_list(values) for name, values in table.to_pydict().items()}
 
 
@@ -331,4 +260,7 @@ def _named_rows(values: list[Any], names: Sequence[str] | None, count: int) -> l
     return [dict(zip(keys, row, strict=True)) for row in rows]
 
 
-__all__ = ["ArrayRows", "Features", "Rows", "UnreadableRows", "copied"]
+__all__ = [
+    "ArrayForm", "ArrayRows", "ColumnRows", "Features", "Form", "FrameRows", "ListRows", "Rows", "UnreadableRows",
+    "arrow_columns", "pandas_columns", "polars_columns",
+]  # fmt: skip

@@ -1,141 +1,40 @@
-"""``watch``: a model with the same methods, attributes and results, whose predictions are logged."""
+"""A model with the same methods, attributes and results, whose predictions are logged."""
 
 from __future__ import annotations
 
 import copy
+import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from pathlib import Path
-from typing import Any
+from types import FunctionType, MethodType
+from typing import TYPE_CHECKING, Any
 
 from driftwatch.capture.buffer import Buffer, BufferLimits
 from driftwatch.capture.delivery import Delivery
 from driftwatch.capture.events import Answer, Target
-from driftwatch.capture.recorder import Recorder, Request
+from driftwatch.capture.recorder import Recorder
+from driftwatch.capture.requests import Request, made_request
 from driftwatch.capture.transport import Transport
-from driftwatch.errors import InputError
 
-_RECORDED = {"predict": Answer.PREDICTIONS, "predict_proba": Answer.PROBABILITIES, "__call__": Answer.PREDICTIONS}
-_OWN = frozenset({"_recorder", "_options", "predict", "predict_proba", "_called"})
+RECORDED = {
+    "predict": Answer.PREDICTIONS,
+    "predict_proba": Answer.PROBABILITIES,
+    "decision_function": Answer.DECISIONS,
+    "__call__": Answer.PREDICTIONS,
+}
+"""The methods whose calls are logged, and what they give back."""
+
+_OWN = frozenset({"_recorder", "_options", "predict", "predict_proba", "decision_function", "_called"})
 _GIVES_BACK_ITSELF = frozenset({"fit", "partial_fit", "set_params", "set_output"})
 # Asked of the wrapper itself when it is copied or pickled, before it has a model to ask.
 _NEVER_THE_MODELS = frozenset({"_recorder", "_options", "_called", "__copy__", "__deepcopy__", "__setstate__"})
 
 
-def watch(  # noqa: PLR0913 - a model and where it is known are all that has no default
-    model: Any,
-    *,
-    url: str,
-    name: str,
-    model_version: str | None = None,
-    feature_names: Sequence[str] | None = None,
-    classes: Sequence[object] | None = None,
-    headers: Mapping[str, str] | None = None,
-    token: str | None = None,
-    ca: str | Path | None = None,
-    timeout_seconds: float = 10.0,
-    limits: BufferLimits | None = None,
-) -> Watched:
-    """Wrap a model so that what it predicts is logged by a driftwatch service.
-
-    The call only copies the rows and the result and puts them into a bounded buffer; a background thread sends
-    them. Whatever happens to the service, the model's results, exceptions and speed stay: when the buffer is
-    full, the newest rows are dropped and counted in ``dropped``.
-
-    ``predict``, ``predict_proba`` and calling the object are logged, one event a row. ``predict`` and
-    ``predict_proba`` of the same rows, one right after the other in the same thread or task, make one event with
-    both. From ``predict_proba`` alone the prediction is the class with the largest probability.
-
-    For scikit-learn it is the estimator that it wraps: ``isinstance``, ``get_params``, pipelines. ``clone`` gives
-    an unwatched clone, since what is cloned is trained and tried out, not in production. A pickle holds the model
-    and the settings, without the token: the copy starts with an empty buffer, and finds its token in the environment.
-
-    Parameters
-    ----------
-    model
-        Anything with ``predict``, ``predict_proba``, or that can be called with rows: arrays of shape
-        ``(n_rows, n_features)``, frames of pandas or Polars, Arrow tables, lists of lists or of mappings,
-        mappings of columns.
-    url
-        The service, such as ``http://localhost:8000``.
-    name
-        The model's name there.
-    model_version
-        Its version; without one the service takes the one it was told last.
-    feature_names
-        The columns of rows that bring no names; by default ``feature_names_in_`` of the model, else ``x0``,
-        ``x1``, ... Of a frame, only these columns are logged.
-    classes
-        The classes in the order of the probabilities; by default ``classes_`` of the model.
-    headers
-        Sent with every request, for a gateway in between.
-    token
-        Shown to the service, where it wants one; by default what ``DRIFTWATCH_TOKEN`` holds, or the file that
-        ``DRIFTWATCH_TOKEN_FILE`` names.
-    ca
-        A PEM file with whom to trust over https; by default what ``DRIFTWATCH_CA`` names, else the machine's
-        authorities.
-    timeout_seconds
-        How long the background thread waits for an answer.
-    limits
-        The bounds of the buffer.
-
-    Returns
-    -------
-    Watched
-        The model, wrapped. It has ``request``, ``last_prediction_ids``, ``switch``, ``flush``, ``close`` and
-        ``dropped`` besides the model's own attributes.
-
-    Raises
-    ------
-    InputError
-        For a URL that is none, an empty name, a token that cannot be sent, or an object that does not predict. Calls
-        never raise this.
-    FileError
-        For a file of the token or of ``ca`` that cannot be read.
-
-    Examples
-    --------
-    >>> class Doubler:
-    ...     def predict(self, rows):
-    ...         return [2 * row[0] for row in rows]
-    >>> model = watch(Doubler(), url="http://localhost:8000", name="doubler", feature_names=["x"])
-    >>> model.predict([[1.5], [2.0]])
-    [3.0, 4.0]
-    >>> len(model.last_prediction_ids)
-    2
-    >>> model.close(timeout_seconds=0)
-    False
-    """
-    if not name:
-        raise InputError("is empty.", field="name", remedy="Give the name under which the service knows the model.")
-    if not any(callable(getattr(model, method, None)) for method in _RECORDED):
-        raise InputError(
-            f"an object of type {type(model).__qualname__} does not predict.",
-            field="model",
-            remedy="Give something with predict, predict_proba, or that can be called.",
-        )
-    options: dict[str, Any] = {
-        "url": url,
-        "name": name,
-        "model_version": model_version,
-        "feature_names": None if feature_names is None else tuple(str(one) for one in feature_names),
-        "classes": None if classes is None else tuple(classes),
-        "headers": None if headers is None else dict(headers),
-        "token": token,
-        "ca": ca,
-        "timeout_seconds": timeout_seconds,
-        "limits": limits or BufferLimits(),
-    }
-    watched: Watched = _class_for(type(model))(model, options)
-    return watched
-
-
 class Watched:
-    """A model that is watched. Made by :func:`watch`; attributes that are not its own are the model's."""
+    """A model that is watched. Made by ``driftwatch.watch``; attributes that are not its own are the model's."""
 
-    __slots__ = ("__weakref__", "_called", "_options", "_recorder", "predict", "predict_proba")
+    __slots__ = ("__weakref__", "_called", "_options", "_recorder", "decision_function", "predict", "predict_proba")
 
     _called: Callable[..., Any]
     _options: dict[str, Any]
@@ -158,45 +57,63 @@ class Watched:
             classes=options["classes"],
         )
         self._options = options
-        self._recorder = Recorder(target, Buffer(delivery, limits))
+        self._recorder = Recorder(target, Buffer(delivery, limits), options["rows"])
         self._record_methods()
+
+    if TYPE_CHECKING:
+
+        def __call__(self, *args: Any, **kwargs: Any) -> Any:
+            """Call the model, where it can be called."""
+            ...
 
     def request(
         self,
         *,
+        id: str | None = None,
         ids: Iterable[str] | str | None = None,
+        event_time: object | None = None,
         event_times: Iterable[object] | object | None = None,
+        segment: str | None = None,
         segments: Iterable[str] | str | None = None,
     ) -> Request:
-        """Say what is known of the rows that are predicted inside a ``with`` block.
+        """Say what is known of the rows that this model predicts inside a ``with`` block.
 
         Parameters
         ----------
-        ids
-            A prediction id a row; by default ids are made.
-        event_times
+        id, ids
+            The prediction id of the row, or one a row; by default ids are made.
+        event_time, event_times
             When it happened, a row or one for all rows: ``datetime``, pandas or NumPy times, RFC 3339 text or
             seconds since 1970. Without a time zone it is UTC. By default the time of the call.
-        segments
+        segment, segments
             The named subset that a row belongs to, a row or one for all rows.
 
         Returns
         -------
         Request
-            With ``prediction_ids``, readable in and after the block, from any thread.
+            With ``prediction_id`` and ``prediction_ids``, readable in and after the block, from any thread.
+
+        Raises
+        ------
+        InputError
+            If one is given for one row and for several, too.
 
         Examples
         --------
+        >>> from driftwatch.capture import watch
         >>> model = watch(sum, url="http://localhost:8000", name="total", feature_names=["a", "b"])
-        >>> with model.request(ids="order-17", segments="DE") as request:
+        >>> with model.request(id="order-17", segment="DE") as request:
         ...     model([1.5, 2.0])
         3.5
-        >>> request.prediction_ids
-        ('order-17',)
+        >>> request.prediction_id
+        'order-17'
         >>> model.close(timeout_seconds=0)
         False
         """
-        return self._recorder.request(ids, event_times, segments)
+        return made_request(
+            self._recorder,
+            id=id, ids=ids, event_time=event_time, event_times=event_times, segment=segment, segments=segments,
+        )  # fmt: skip
 
     @property
     def last_prediction_ids(self) -> tuple[str, ...]:
@@ -211,7 +128,7 @@ class Watched:
     def switch(self, model: Any, *, model_version: str | None = None) -> None:
         """Let another model answer from now on: each call sees one of the two, with its own version.
 
-        Settings given to :func:`watch` stay: feature names and classes that were given there are the new model's too.
+        Settings given to ``watch`` stay: feature names and classes that were given there are the new model's too.
         """
         self._options = {**self._options, "model_version": model_version}
         before = self._recorder.target
@@ -233,21 +150,25 @@ class Watched:
 
     def _record_methods(self) -> None:
         model = self._recorder.target.model
-        for method, answer in _RECORDED.items():
-            slot = "_called" if method == "__call__" else method
+        for method in RECORDED:
             if callable(getattr(model, method, None)):
-                object.__setattr__(self, slot, self._recorder.recorded(method, answer))
+                self._record_method(method)
             else:
                 with suppress(AttributeError):
-                    object.__delattr__(self, slot)
+                    object.__delattr__(self, _slot(method))
+
+    def _record_method(self, name: str) -> Any:
+        recorded = self._recorder.recorded(name, RECORDED[name])
+        object.__setattr__(self, _slot(name), recorded)
+        return recorded
 
     def __getattr__(self, name: str) -> Any:
         if name in _NEVER_THE_MODELS:
             raise AttributeError(name)
         model = self._recorder.target.model
         value = getattr(model, name)
-        if name in _RECORDED:
-            return self._recorder.recorded(name, _RECORDED[name])
+        if name in RECORDED and callable(value):
+            return self._record_method(name)
         if name in _GIVES_BACK_ITSELF and callable(value):
             return self._giving_back_itself(value)
         return value
@@ -275,17 +196,27 @@ class Watched:
         return f"watch({self._recorder.target.model!r}, name={self._options['name']!r})"
 
     def __copy__(self) -> Watched:
-        return _watched_again(self._recorder.target.model, self._options)
+        return watched_again(self._recorder.target.model, self._options)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Watched:
-        return _watched_again(copy.deepcopy(self._recorder.target.model, memo), self._options)
+        return watched_again(copy.deepcopy(self._recorder.target.model, memo), self._options)
 
-    def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
+    def __reduce_ex__(self, protocol: object) -> str | tuple[Any, ...]:
+        model = self._recorder.target.model
+        # A decorated function is found under its own name, where it is a module's.
+        name = getattr(model, "__qualname__", None)
+        if name is not None and getattr(sys.modules.get(model.__module__), name, None) is self:
+            return str(name)
         # A file of a model goes where no token should.
-        return _watched_again, (self._recorder.target.model, {**self._options, "token": None})
+        return watched_again, (model, {**self._options, "token": None})
 
 
-def _watched_again(model: Any, options: dict[str, Any]) -> Watched:
+def _slot(method: str) -> str:
+    return "_called" if method == "__call__" else method
+
+
+def watched_again(model: Any, options: dict[str, Any]) -> Watched:
+    """Watch a model, with everything that ``watch`` was told."""
     watched: Watched = _class_for(type(model))(model, options)
     return watched
 
@@ -308,15 +239,31 @@ def _item(self: Watched, key: Any) -> Any:
     return self._recorder.target.model[key]
 
 
+def _bound(self: Watched, instance: object, owner: type | None = None) -> Any:
+    """A watched function in the body of a class is a method."""
+    return self if instance is None else MethodType(self, instance)
+
+
+def _models(name: str) -> property:
+    return property(lambda self: getattr(self._recorder.target.model, name))
+
+
 # Python looks these up in the class, so the class has them exactly where the model's has them.
-_OPERATORS: dict[str, Callable[..., Any]] = {"__call__": _call, "__len__": _length, "__getitem__": _item}
+_OPERATORS: dict[str, Callable[..., Any]] = {
+    "__call__": _call,
+    "__len__": _length,
+    "__getitem__": _item,
+    "__get__": _bound,
+}
 
 
 def _class_for(kind: type) -> type[Watched]:
     # Not hasattr: every class can be called itself.
     known = {name for base in kind.__mro__ for name in vars(base)}
-    operators = {name: operator for name, operator in _OPERATORS.items() if name in known}
+    operators: dict[str, Any] = {name: operator for name, operator in _OPERATORS.items() if name in known}
+    if issubclass(kind, FunctionType):
+        operators |= {"__doc__": _models("__doc__"), "__module__": _models("__module__")}
     return type("Watched", (Watched,), {"__slots__": (), "__class__": property(_class), **operators})
 
 
-__all__ = ["Watched", "watch"]
+__all__ = ["RECORDED", "Watched", "watched_again"]

@@ -80,16 +80,16 @@ def proxy(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
 
     from prometheus_client import CollectorRegistry, start_http_server
 
+    from driftwatch.capture.baseline_names import BaselineNames
     from driftwatch.capture.buffer import Buffer, BufferLimits
     from driftwatch.capture.client import Client
     from driftwatch.capture.credentials import read_token
     from driftwatch.capture.delivery import Delivery
-    from driftwatch.capture.proxy.baseline_names import BaselineNames
     from driftwatch.capture.proxy.map_file import read_map
     from driftwatch.capture.proxy.metrics import CaptureMetrics, ProxyMetrics
     from driftwatch.capture.proxy.server import Proxy, ProxyLimits, run
-    from driftwatch.capture.proxy.tap import TapRules
-    from driftwatch.capture.proxy.traffic import Captured, TrafficDelivery
+    from driftwatch.capture.tap import TapRules
+    from driftwatch.capture.traffic import Captured, TrafficDelivery
     from driftwatch.capture.transport import Transport
     from driftwatch.wire import INFERENCE_FORMATS
     from driftwatch.wire.path_map import path_map

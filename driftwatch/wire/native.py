@@ -11,13 +11,15 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Generic, TypeVar
+from typing import TYPE_CHECKING, Annotated, Generic, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
 
 from driftwatch.errors import EventError
-from driftwatch.wire.columnar import LabelColumns, PredictionColumns
+
+if TYPE_CHECKING:
+    from driftwatch.wire.columnar import LabelColumns, PredictionColumns
 
 MAX_EVENTS = 20_000
 """Most events of one request."""

@@ -53,7 +53,9 @@ class Service:
     def __init__(self) -> None:
         self.requests: list[Request] = []
         self.script: Script = accepted
+        self.asked_for_baseline = 0
         self.connections = 0
+        self.tells_baseline = False
         service = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -66,8 +68,13 @@ class Service:
             def answer(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 request = Request(self.command, self.path, dict(self.headers), body)
-                service.requests.append(request)
-                reply = service.script(request)
+                # What the wrapper asks besides is answered as to a token for ingest alone, unless the script does it.
+                if request.method == "GET" and request.path.endswith("/baseline") and not service.tells_baseline:
+                    service.asked_for_baseline += 1
+                    reply = Reply(403, b"{}")
+                else:
+                    service.requests.append(request)
+                    reply = service.script(request)
                 time.sleep(reply.wait_seconds)
                 if reply.break_off:
                     self.close_connection = True

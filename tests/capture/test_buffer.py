@@ -8,8 +8,8 @@ import pytest
 
 from driftwatch.capture import BufferLimits
 from driftwatch.capture.buffer import Buffer, Dropped, Waiting
+from driftwatch.capture.copying import copied
 from driftwatch.capture.events import NOTHING_GIVEN, Answer, Call, Target
-from driftwatch.capture.rows import copied
 
 QUICK = BufferLimits(linger_seconds=0.0)
 
@@ -38,7 +38,7 @@ def call(number: int, count: int = 1, kept: int | None = None) -> Call:
     rows, answer = copied([[0.0]] * count, count), copied([0.0] * count, count)
     target = Target(model=None, model_version=None, feature_names=None, classes=None)
     kept = count if kept is None else kept
-    return Call(target, Answer.PREDICTIONS, rows, answer, count, kept, 0, number, NOTHING_GIVEN, rows.size_bytes)
+    return Call(target, Answer.PREDICTIONS, *rows, *answer, count, kept, 0, number, NOTHING_GIVEN, rows[1].size_bytes)
 
 
 def test_calls_are_delivered_in_their_order() -> None:

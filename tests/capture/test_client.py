@@ -112,6 +112,7 @@ def test_what_is_no_baseline_is_said_before_anything_is_sent(
 
 
 def test_a_baselines_document_comes_back_as_it_is(client: Client, service: Any) -> None:
+    service.tells_baseline = True
     service.replies(service.Reply(200, b'{"model":  "m"}'))
     assert client.baseline("m", model_version="2 b") == '{"model":  "m"}'
     assert service.requests[0].path == "/v1/models/m/baseline?model_version=2+b"

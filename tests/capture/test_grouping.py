@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from driftwatch.capture.copying import copied
 from driftwatch.capture.events import NOTHING_GIVEN, Answer, Call, Given, Target, events_of
 from driftwatch.capture.grouping import as_one, grouped, paired
-from driftwatch.capture.rows import copied
 
 CLASSES = ("no", "yes")
 TARGETS = tuple(
@@ -42,7 +42,7 @@ def calls(draw: st.DrawFn) -> list[Call]:
             result: Any = probabilities if answer is Answer.PROBABILITIES else np.arange(float(count))
             time_ns = 1_700_000_000_000_000_000 + number * 7_000_000
             found.append(
-                Call(target, answer, copied(rows, 9), copied(result, 9), count, count, time_ns, first, facts, 0)
+                Call(target, answer, *copied(rows, 9), *copied(result, 9), count, count, time_ns, first, facts, 0)
             )
     return found
 
@@ -58,6 +58,6 @@ def test_calls_read_together_give_the_events_of_the_calls_read_one_by_one(record
 def test_one_row_arrays_of_a_kind_are_read_at_once() -> None:
     row, answer = copied(ROWS[0], 9), copied(np.array([1.0]), 9)
     recorded = [
-        Call(TARGETS[0], Answer.PREDICTIONS, row, answer, 1, 1, 0, number, NOTHING_GIVEN, 0) for number in range(100)
+        Call(TARGETS[0], Answer.PREDICTIONS, *row, *answer, 1, 1, 0, number, NOTHING_GIVEN, 0) for number in range(100)
     ]
     assert [len(group) for group in grouped(paired(recorded))] == [100]

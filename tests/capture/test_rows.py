@@ -10,7 +10,8 @@ import pyarrow as pa
 import pytest
 from scipy import sparse
 
-from driftwatch.capture.rows import UnreadableRows, copied
+from driftwatch.capture.copying import copied_rows as copied
+from driftwatch.capture.rows import UnreadableRows
 
 EXPECTED = [{"x": 1.5, "c": "DE"}, {"x": 2.5, "c": "FR"}]
 COLUMNS = {"x": [1.5, 2.5], "c": ["DE", "FR"]}

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from driftwatch.capture.proxy.heads import RequestHead
 
 if TYPE_CHECKING:
-    from driftwatch.capture.proxy.tap import Tap
     from driftwatch.capture.proxy.upstream import UpstreamConnection
+    from driftwatch.capture.tap import Tap
 
 # RFC 9110, section 9.2.2.
 _REPEATABLE = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})

@@ -17,9 +17,9 @@ from driftwatch.capture.proxy.downstream import ClientConnection
 from driftwatch.capture.proxy.exchange import Exchange
 from driftwatch.capture.proxy.heads import Refused, RequestHead
 from driftwatch.capture.proxy.metrics import ProxyMetrics
-from driftwatch.capture.proxy.tap import Tap, TapRules
-from driftwatch.capture.proxy.traffic import Captured
 from driftwatch.capture.proxy.upstream import Pool
+from driftwatch.capture.tap import Tap, TapRules
+from driftwatch.capture.traffic import Captured
 
 if TYPE_CHECKING:
     import ssl

@@ -10,14 +10,14 @@ import pytest
 import uvloop
 from prometheus_client import CollectorRegistry
 
+from driftwatch.capture.baseline_names import BaselineNames
 from driftwatch.capture.buffer import Buffer, BufferLimits
 from driftwatch.capture.client import Client
 from driftwatch.capture.delivery import Delivery
-from driftwatch.capture.proxy.baseline_names import BaselineNames
 from driftwatch.capture.proxy.metrics import ProxyMetrics
 from driftwatch.capture.proxy.server import Proxy, ProxyLimits, Upstream, run
-from driftwatch.capture.proxy.tap import TapRules
-from driftwatch.capture.proxy.traffic import Captured, TrafficDelivery
+from driftwatch.capture.tap import TapRules
+from driftwatch.capture.traffic import Captured, TrafficDelivery
 from driftwatch.capture.transport import Transport
 from driftwatch.wire import INFERENCE_FORMATS
 from driftwatch.wire.inference import InferenceFormat
@@ -42,6 +42,7 @@ def start(model_server: ModelServer, service: Any) -> Iterator[Start]:
         return service.accepted(request)
 
     service.script = script
+    service.tells_baseline = True
 
     def begin(
         *,

@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 
 from driftwatch.capture.buffer import Buffer
 from driftwatch.capture.proxy.server import Proxy
-from driftwatch.capture.proxy.traffic import Captured, TrafficDelivery
+from driftwatch.capture.traffic import Captured, TrafficDelivery
 
 BASELINE = json.dumps(
     {

@@ -6,10 +6,10 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 
+from driftwatch.capture.baseline_names import BaselineNames
 from driftwatch.capture.buffer import Dropped, Waiting
 from driftwatch.capture.delivery import Delivery
-from driftwatch.capture.proxy.baseline_names import BaselineNames
-from driftwatch.capture.proxy.tap import Tap, text_headers
+from driftwatch.capture.tap import Tap, text_headers
 from driftwatch.errors import EventError
 from driftwatch.wire.exchange import Request, Response, inflated
 from driftwatch.wire.inference import Expected, InferenceFormat, events_of

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import msgspec
 
@@ -46,10 +47,20 @@ class BaselineNames:
         Whose baseline; of the latest version where None.
     features
         Names in the model's order, where they are given: the baseline is then asked for the classes alone.
+    warn
+        Is told why it has to wait.
     """
 
-    def __init__(self, client: Client, model: str, model_version: str | None, features: tuple[str, ...] | None) -> None:
+    def __init__(
+        self,
+        client: Client,
+        model: str,
+        model_version: str | None,
+        features: tuple[str, ...] | None,
+        warn: Callable[[str], object] = lambda reason: None,
+    ) -> None:
         self._client = client
+        self._warn = warn
         self._model = model
         self._model_version = model_version
         self._features = features
@@ -71,8 +82,9 @@ class BaselineNames:
             except ServiceRejected as refusal:
                 if refusal.status != 404:
                     self._known = self._known or Expected(features=self._features)
-            except ServiceUnavailable:
-                pass
+                self._warn(refusal.detail)
+            except ServiceUnavailable as error:
+                self._warn(error.detail)
             if self._known is not None:
                 break
             if not waiting.pause(min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2.0 ** min(attempt, 10))):

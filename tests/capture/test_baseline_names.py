@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from driftwatch.capture import baseline_names
+from driftwatch.capture.baseline_names import BaselineNames
 from driftwatch.capture.client import Client
-from driftwatch.capture.proxy import baseline_names
-from driftwatch.capture.proxy.baseline_names import BaselineNames
 from driftwatch.core.baseline import Baseline
 from driftwatch.wire.inference import Expected
 from tests.capture.proxy.wires import BASELINE
@@ -30,6 +30,7 @@ class Patience:
 
 
 def names(service: Any, features: tuple[str, ...] | None = None) -> BaselineNames:
+    service.tells_baseline = True
     return BaselineNames(Client(service.url), "m", None, features)
 
 
