@@ -19,7 +19,7 @@ from driftwatch.capture.prediction_ids import Numbers
 
 _SHORTEST_PAUSE_SECONDS = 0.1
 # A call of one row up to this size needs no account of its bytes: each is taken to be of as many.
-_SMALL_BYTES = 1_024
+SMALL_BYTES = 1_024
 
 
 class Dropped(StrEnum):
@@ -65,16 +65,27 @@ class BufferLimits:
 
 
 class Held(Protocol):
-    """What a buffer holds: the first ``kept`` of ``count`` rows, of about ``size_bytes``.
+    """What a buffer holds."""
 
-    ``paired`` says that its events are those of something else that is held too; ``accounted`` belongs to the buffer.
-    """
+    @property
+    def n_rows(self) -> int:
+        """How many rows there were."""
+        ...
 
-    count: int
-    kept: int
-    size_bytes: int
-    paired: bool
-    accounted: bool
+    @property
+    def kept(self) -> int:
+        """How many of them are held, the first."""
+        ...
+
+    @property
+    def size_bytes(self) -> int:
+        """About how large they are."""
+        ...
+
+    @property
+    def paired(self) -> bool:
+        """Whether its events are those of something else that is held too."""
+        ...
 
 
 HeldT = TypeVar("HeldT", bound=Held)
@@ -133,6 +144,7 @@ class Buffer(Generic[HeldT]):
         self._sending = 0
         self._more_events = 0
         self._held_bytes = 0
+        self._most = self.limits.events
         self._dropped: Counter[Dropped] = Counter()
         self._thread: threading.Thread | None = None
         self._asleep = False
@@ -143,21 +155,31 @@ class Buffer(Generic[HeldT]):
 
     def room(self) -> int:
         """How many more events would be held now: what is beyond it need not be copied. At most 0 when full."""
-        if self._held_bytes >= self.limits.size_bytes:
-            return 0
-        return self.limits.events - len(self._calls) - self._sending - self._more_events
+        return self._most - len(self._calls) - self._sending
 
     def put(self, call: HeldT, reason: Dropped = Dropped.BUFFER_FULL) -> None:
         """Hold the call, if there is room. ``reason`` is why rows of it were not copied.
 
         Of a call that is paired nothing is counted as dropped: it would only add to events of another call.
         """
-        calls = self._calls
-        if call.kept == call.count == 1 and call.size_bytes <= _SMALL_BYTES and not self._closed and self.room() > 0:
-            calls.append(call)
+        if _is_small(call) and not self._closed and self.room() > 0:
+            self._calls.append(call)
         elif not self._hold_large(call, reason):
             return
-        if self._asleep or len(calls) >= self.limits.batch_events:
+        self._look_after()
+
+    def put_small(self, call: HeldT) -> None:
+        """Hold a call of one row of at most `SMALL_BYTES`, for which there was room a moment ago."""
+        if self._closed:
+            self.put(call)
+            return
+        self._calls.append(call)
+        if self._asleep or self._thread is None or len(self._calls) >= self.limits.batch_events:
+            self._look_after()
+
+    def _look_after(self) -> None:
+        """Have a thread that sees to it."""
+        if self._asleep or len(self._calls) >= self.limits.batch_events:
             self._wake_up()
         if self._thread is None:
             self._start()
@@ -166,6 +188,10 @@ class Buffer(Generic[HeldT]):
         """Count events that will not be sent."""
         with self._lock:
             self._dropped[reason] += count
+
+    def lose(self, n_rows: int, reason: Dropped) -> None:
+        """Count rows of which nothing was copied."""
+        self.drop(Dropped.CLOSED if self._closed else reason, n_rows)
 
     @property
     def dropped(self) -> Counter[str]:
@@ -231,27 +257,31 @@ class Buffer(Generic[HeldT]):
     def _hold_large(self, call: HeldT, reason: Dropped) -> bool:
         kept = call.kept
         with self._lock:
-            lost = call.count - kept
+            lost = call.n_rows - kept
             if self._closed:
-                lost, reason = call.count, Dropped.CLOSED
+                lost, reason = call.n_rows, Dropped.CLOSED
             elif kept and (kept > self.room() or self._held_bytes + call.size_bytes > self.limits.size_bytes):
-                lost, reason = call.count, Dropped.BUFFER_FULL
+                lost, reason = call.n_rows, Dropped.BUFFER_FULL
             if lost and not call.paired:
                 self._dropped[reason] += lost
-            if lost == call.count:
+            if lost == call.n_rows:
                 return False
-            self._more_events += kept - 1
-            self._held_bytes += call.size_bytes
-            call.accounted = True
+            if not _is_small(call):
+                self._account(kept - 1, call.size_bytes)
             self._calls.append(call)
             return True
 
     def _let_go(self, calls: list[HeldT]) -> None:
         with self._lock:
             for call in calls:
-                if call.accounted:
-                    self._more_events -= call.kept - 1
-                    self._held_bytes -= call.size_bytes
+                if not _is_small(call):
+                    self._account(1 - call.kept, -call.size_bytes)
+
+    def _account(self, more_events: int, size_bytes: int) -> None:
+        """Keep the books of calls that are not small; the lock is held."""
+        self._more_events += more_events
+        self._held_bytes += size_bytes
+        self._most = self.limits.events - self._more_events if self._held_bytes < self.limits.size_bytes else 0
 
     def _wake_up(self) -> None:
         if not self._wake.is_set():
@@ -340,4 +370,8 @@ class Buffer(Generic[HeldT]):
         return batch
 
 
-__all__ = ["Buffer", "BufferLimits", "Deliver", "Dropped", "Held", "Waiting"]
+def _is_small(call: Held) -> bool:
+    return call.kept == call.n_rows == 1 and call.size_bytes <= SMALL_BYTES
+
+
+__all__ = ["SMALL_BYTES", "Buffer", "BufferLimits", "Deliver", "Dropped", "Held", "Waiting"]

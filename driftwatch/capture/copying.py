@@ -46,11 +46,11 @@ def copied(data: Any, most: int) -> Copy:
         For what has to be awaited.
     """
     kind = type(data)
-    copier = _COPIERS.get(kind)
+    copier = COPIERS.get(kind)
     if copier is None:
         copier = _copier_for(kind)
-        if len(_COPIERS) < _MOST_KINDS:
-            _COPIERS[kind] = copier
+        if len(COPIERS) < _MOST_KINDS:
+            COPIERS[kind] = copier
     return copier(data, most)
 
 
@@ -75,7 +75,9 @@ def one_row(values: Mapping[str, Any]) -> Copy:
 
 
 # Read and written by any thread: each entry is made of its key alone, so that it does not matter who writes it last.
-_COPIERS: dict[type, Callable[[Any, int], Copy]] = {}
+COPIERS: dict[type, Callable[[Any, int], Copy]] = {}
+"""What copies objects of a class, for classes that came before."""
+
 _FORMS: dict[tuple[Any, tuple[int, ...]], ArrayForm] = {}
 
 
@@ -215,4 +217,4 @@ def _copied_row(row: Any) -> Any:
     return row
 
 
-__all__ = ["Copy", "StillRunning", "copied", "copied_rows", "one_row"]
+__all__ = ["COPIERS", "Copy", "StillRunning", "copied", "copied_rows", "one_row"]

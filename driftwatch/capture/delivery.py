@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -162,6 +161,8 @@ def _has_questions(calls: list[Call]) -> bool:
 
 
 def _pause_seconds(attempt: int, asked_seconds: float | None) -> float:
+    import random
+
     longest: float = min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2.0 ** min(attempt, 10))
     chosen = longest * random.uniform(0.5, 1.0)  # noqa: S311 - chance spreads the load, it guards nothing
     return chosen if asked_seconds is None else max(chosen, min(asked_seconds, 2 * _LONGEST_PAUSE_SECONDS))

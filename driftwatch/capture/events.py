@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from math import isfinite
-from typing import Any
+from typing import Any, NamedTuple
 
 from driftwatch.capture.prediction_ids import prediction_ids
 from driftwatch.capture.rows import Form, ListRows, Rows, UnreadableRows
@@ -68,65 +68,34 @@ class Given:
 NOTHING_GIVEN = Given()
 
 
-class Call:
-    """One recorded call. ``count`` rows were predicted; the first ``kept`` of them were copied.
+class Call(NamedTuple):
+    """One recorded call. ``n_rows`` rows were predicted; the first ``kept`` of them were copied.
 
-    ``first`` is the number of the first row, from which its id follows. ``paired`` says that another method had
-    been called on the same rows: all of them make one event a row, and ``answers`` has a bit for each. ``accounted``
-    belongs to the buffer.
+    ``first`` is the number of the first row, from which its id follows. ``answers`` has a bit for each method that was
+    called on the same rows, its own included, and is 0 for the first of them: all of them make one event a row.
 
-    It is all that a call leaves behind for the garbage collector to look at: the rows of an array are bytes, and their
-    form is shared.
+    A tuple, since it is made in every prediction, and all that one leaves behind for the garbage collector to look at:
+    the rows of an array are bytes, and their form is shared.
     """
 
-    __slots__ = (
-        "accounted",
-        "answer",
-        "answers",
-        "count",
-        "data",
-        "first",
-        "form",
-        "given",
-        "kept",
-        "paired",
-        "result_data",
-        "result_form",
-        "size_bytes",
-        "target",
-        "time_ns",
-    )
+    target: Target
+    answer: Answer
+    data: bytes | None
+    form: Form | None
+    result_data: bytes | None
+    result_form: Form | None
+    n_rows: int
+    kept: int
+    time_ns: int
+    first: int
+    given: Given
+    size_bytes: int
+    answers: int = 0
 
-    def __init__(  # noqa: PLR0913, PLR0917 - keywords would cost a quarter of a microsecond in every prediction
-        self,
-        target: Target,
-        answer: Answer,
-        data: bytes | None,
-        form: Form | None,
-        result_data: bytes | None,
-        result_form: Form | None,
-        count: int,
-        kept: int,
-        time_ns: int,
-        first: int,
-        given: Given,
-        size_bytes: int,
-    ) -> None:
-        self.target = target
-        self.answer = answer
-        self.answers = 0
-        self.data = data
-        self.form = form
-        self.result_data = result_data
-        self.result_form = result_form
-        self.count = count
-        self.kept = kept
-        self.time_ns = time_ns
-        self.first = first
-        self.given = given
-        self.size_bytes = size_bytes
-        self.paired = False
-        self.accounted = False
+    @property
+    def paired(self) -> bool:
+        """Whether its events are those of another call."""
+        return self.answers != 0
 
     @property
     def rows(self) -> Rows | None:
@@ -142,7 +111,7 @@ class Call:
         """The ids of all rows, also of those that were not kept."""
         if self.given.ids is not None:
             return self.given.ids
-        return prediction_ids(self.time_ns, self.first, self.count)
+        return prediction_ids(self.time_ns, self.first, self.n_rows)
 
 
 def events_of(call: Call, partner: Call | None = None, known: Known = NOTHING_KNOWN) -> list[Event]:
@@ -164,7 +133,7 @@ def events_of(call: Call, partner: Call | None = None, known: Known = NOTHING_KN
     if rows is None:
         raise UnreadableRows("rows that were not copied")
     ids = call.prediction_ids()
-    _expect(len(ids), "ids", call.count)
+    _expect(len(ids), "ids", call.n_rows)
     names = call.target.names()
     features = rows.features(known.features if names is None and not rows.named else names, kept)
     events: list[Event] = [
@@ -254,7 +223,7 @@ def _moment(given: object) -> str | float | None:
 def _a_value_a_row(given: tuple[Any, ...], call: Call, what: str) -> list[Any]:
     if len(given) == 1:
         return [given[0]] * call.kept
-    _expect(len(given), what, call.count)
+    _expect(len(given), what, call.n_rows)
     return list(given[: call.kept])
 
 

@@ -53,10 +53,10 @@ def as_one(group: list[Paired]) -> Paired:
 def _joined(calls: list[Call]) -> Call:
     given = Given(
         ids=tuple(one for call in calls for one in call.prediction_ids()),
-        event_times=tuple(moment for call in calls for moment in (call.time_ns / 1e9,) * call.count),
+        event_times=tuple(moment for call in calls for moment in (call.time_ns / 1e9,) * call.n_rows),
     )
     first = calls[0]
-    count = sum(call.count for call in calls)
+    count = sum(call.n_rows for call in calls)
     data, form = _end_to_end([call.data or b"" for call in calls], first.form, count)
     result_data, result_form = _end_to_end([call.result_data or b"" for call in calls], first.result_form, count)
     return Call(
@@ -86,7 +86,7 @@ def _kind_of(call: Call) -> object:
         not isinstance(form, ArrayForm)
         or not isinstance(result, ArrayForm)
         or call.given is not NOTHING_GIVEN
-        or not call.count == call.kept == form.shape[0] == result.shape[0]
+        or not call.n_rows == call.kept == form.shape[0] == result.shape[0]
     ):
         return None
     return id(call.target), call.answer, form.dtype, form.shape[1:], result.dtype, result.shape[1:]

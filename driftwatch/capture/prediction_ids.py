@@ -8,10 +8,11 @@ import threading
 
 _RANDOM_BITS = 74
 _RANDOM_MASK = (1 << _RANDOM_BITS) - 1
-_LOW_BITS = 62
 ROWS_APART = 2**24
 """The numbers of two calls in a row lie this far apart: each of their rows has one of its own."""
-_LOW_MASK = (1 << _LOW_BITS) - 1
+_LOW_MASK = (1 << 62) - 1
+_NODE_MASK = (1 << 48) - 1
+_TIME_MASK = (1 << 48) - 1
 
 
 def random_origin() -> int:
@@ -51,13 +52,13 @@ def prediction_ids(time_ns: int, first: int, count: int) -> tuple[str, ...]:
     >>> prediction_ids(1_700_000_000_000_000_000, 5, 2)
     ('018bcfe5-6800-7000-8000-000000000005', '018bcfe5-6800-7000-8000-000000000006')
     """
-    head = ((time_ns // 1_000_000) << 80) | (0x7 << 76) | (0x2 << _LOW_BITS)
+    milliseconds = f"{(time_ns // 1_000_000) & _TIME_MASK:012x}"
+    head = f"{milliseconds[:8]}-{milliseconds[8:]}"
     made = []
     for number in range(first, first + count):
         random = number & _RANDOM_MASK
-        value = head | ((random >> _LOW_BITS) << 64) | (random & _LOW_MASK)
-        text = f"{value:032x}"
-        made.append(f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}")
+        high, low = random >> 62, random & _LOW_MASK
+        made.append(f"{head}-7{high:03x}-{0x8000 | low >> 48:04x}-{low & _NODE_MASK:012x}")
     return tuple(made)
 
 

@@ -11,13 +11,15 @@ from time import time_ns
 from typing import Any
 
 from driftwatch.capture.arguments import FirstArgument, Rows, rows_among
-from driftwatch.capture.buffer import Buffer, Dropped
-from driftwatch.capture.copying import StillRunning, copied
+from driftwatch.capture.buffer import SMALL_BYTES, Buffer, Dropped
+from driftwatch.capture.copying import COPIERS, StillRunning, copied
 from driftwatch.capture.events import NOTHING_GIVEN, Answer, Call, Target
 from driftwatch.capture.requests import current
+from driftwatch.capture.rows import Form
 
 _SAME_ROWS_NS = 1_000_000_000
 _SINGLE = (str, bytes, dict)
+_new = tuple.__new__
 
 
 class Recorder:
@@ -61,23 +63,63 @@ class Recorder:
         return wrapper
 
     def _recorded_method(self, name: str, answer: Answer, where: Rows) -> Callable[..., Any]:
-        room_for = self.buffer.room
+        buffer = self.buffer
+        room_for, put_small = buffer.room, buffer.put_small
+        last_of, remember = self._last.get, self._last.set
         is_first = isinstance(where, FirstArgument) and where.position == 0
 
         def recorded_method(*args: Any, **kwargs: Any) -> Any:
+            # Between two calls of a model everything in here has left the processor's caches: what most calls need
+            # is written out in one place.
             target = self.target
             room = room_for()
-            form = data = None
+            form: Form | None = None
+            data = None
             if room > 0:
                 # Before the model sees the rows: it may change them.
                 try:
-                    data, form = copied(args[0], room) if is_first and args else where.copied(args, kwargs, room)
+                    if is_first and args:
+                        rows = args[0]
+                        data, form = COPIERS[type(rows)](rows, room)
+                    else:
+                        data, form = where.copied(args, kwargs, room)
                 except Exception:  # noqa: BLE001 - rows of any library may fail in any way
-                    form = None
+                    data, form = self._copied_slowly(where, args, kwargs, room)
             result = getattr(target.model, name)(*args, **kwargs)
-            return self._record(target, answer, data, form, result, room)
+            if form is None:
+                self._lose(answer, target, result, Dropped.UNREADABLE if room > 0 else Dropped.BUFFER_FULL)
+                return result
+            if current() is not None:
+                return self._record(target, answer, data, form, result, room)
+            try:
+                result_data, result_form = COPIERS[type(result)](result, room)
+                size_bytes = form.size_bytes + result_form.size_bytes
+                last = last_of()
+                if result_form.total != 1 or size_bytes > SMALL_BYTES or (last and last.answer is not answer):
+                    return self._record(target, answer, data, form, result, room)
+                number = buffer.numbers.following()
+                call = _new(
+                    Call,
+                    (target, answer, data, form, result_data, result_form, 1, 1, time_ns(), number, NOTHING_GIVEN,
+                     size_bytes, 0),
+                )  # fmt: skip
+                put_small(call)
+                remember(call)
+            except Exception:  # noqa: BLE001 - whatever goes wrong in here is not the caller's concern
+                return self._record(target, answer, data, form, result, room)
+            return result
 
         return recorded_method
+
+    @staticmethod
+    def _copied_slowly(
+        where: Rows, args: tuple[Any, ...], kwargs: dict[str, Any], room: int
+    ) -> tuple[bytes | None, Form | None]:
+        """Rows of a kind that comes for the first time; no form for those that cannot be read."""
+        try:
+            return where.copied(args, kwargs, room)
+        except Exception:  # noqa: BLE001 - as above
+            return None, None
 
     def _recorded_coroutine(self, name: str, answer: Answer, where: Rows) -> Callable[..., Any]:
         """A coroutine function stays one: frameworks ask."""
@@ -96,17 +138,13 @@ class Recorder:
         call = self._last.get()
         return () if call is None else call.prediction_ids()
 
-    def _record(self, target: Target, answer: Answer, data: bytes | None, form: Any, result: Any, room: int) -> Any:
+    def _record(self, target: Target, answer: Answer, data: bytes | None, form: Form, result: Any, room: int) -> Any:
         """Hand a call to the buffer; gives what the caller gets: the result, or something to await it by."""
         try:
-            if form is None:
-                self._lose(answer, target, result, Dropped.UNREADABLE if room > 0 else Dropped.BUFFER_FULL)
-                return result
             result_data, result_form = copied(result, room)
             request = current()
             if request is not None:
                 request = request.about(self)
-            buffer = self.buffer
             count = result_form.total
             call = Call(
                 target,
@@ -118,14 +156,14 @@ class Recorder:
                 count,
                 count if count < room else room,
                 time_ns(),
-                buffer.numbers.following(),
+                self.buffer.numbers.following(),
                 NOTHING_GIVEN if request is None else request.given,
                 form.size_bytes + result_form.size_bytes,
             )
             last = self._last.get()
             if last is not None and last.answer is not answer:
-                _join(call, last)
-            buffer.put(call)
+                call = _joined(call, last)
+            self.buffer.put(call)
             self._last.set(call)
             if request is not None:
                 request.call = call
@@ -135,7 +173,7 @@ class Recorder:
             self._lose(answer, target, result, Dropped.UNREADABLE)
         return result
 
-    def _later(self, target: Target, answer: Answer, data: bytes | None, form: Any, running: Any, room: int) -> Any:
+    def _later(self, target: Target, answer: Answer, data: bytes | None, form: Form, running: Any, room: int) -> Any:
         """Record the call when its result is there."""
         if hasattr(running, "add_done_callback"):
 
@@ -149,42 +187,44 @@ class Recorder:
         return self._awaited(target, answer, data, form, running, room)
 
     async def _awaited(
-        self, target: Target, answer: Answer, data: bytes | None, form: Any, running: Awaitable[Any], room: int
+        self, target: Target, answer: Answer, data: bytes | None, form: Form, running: Awaitable[Any], room: int
     ) -> Any:
         return self._record(target, answer, data, form, await running, room)
 
     def _lose(self, answer: Answer, target: Target, result: Any, reason: Dropped) -> None:
         """Count the rows of a call that cannot be kept; they have ids, but no event."""
-        count = 1
-        with suppress(Exception):
-            if not isinstance(result, _SINGLE):
-                count = len(result)
-        with suppress(Exception):
+        n_rows = 1
+        if not isinstance(result, _SINGLE):
+            try:
+                n_rows = len(result)
+            except Exception:  # noqa: BLE001 - results of any library may fail in any way
+                n_rows = 1
+        try:
             request = current()
             if request is not None:
                 request = request.about(self)
             given = NOTHING_GIVEN if request is None else request.given
             number = self.buffer.numbers.following()
-            call = Call(target, answer, None, None, None, None, count, 0, time_ns(), number, given, 0)
-            self.buffer.put(call, reason)
+            call = _new(Call, (target, answer, None, None, None, None, n_rows, 0, time_ns(), number, given, 0, 0))
+            self.buffer.lose(n_rows, reason)
             self._last.set(call)
             if request is not None:
                 request.call = call
+        except Exception:  # noqa: BLE001 - as everywhere here
+            return
 
 
-def _join(call: Call, last: Call) -> None:
-    """Give the rows of a call their ids again, if another method was called on them just now."""
+def _joined(call: Call, last: Call) -> Call:
+    """The call with the ids that its rows have already, if another method was called on them just now."""
     answers = last.answers or 1 << last.answer
     if (
-        last.count == call.count
+        last.n_rows == call.n_rows
         and call.time_ns - last.time_ns <= _SAME_ROWS_NS
         and not answers >> call.answer & 1
         and _same_rows(call, last)
     ):
-        call.time_ns = last.time_ns
-        call.first = last.first
-        call.answers = answers | 1 << call.answer
-        call.paired = True
+        return call._replace(time_ns=last.time_ns, first=last.first, answers=answers | 1 << call.answer)
+    return call
 
 
 def _same_rows(call: Call, last: Call) -> bool:

@@ -22,14 +22,14 @@ _AT_ONCE = 5
 class Captured:
     """One exchange that waits to be read; until it is, it counts as one event."""
 
-    __slots__ = ("accounted", "count", "kept", "paired", "size_bytes", "tap", "time_seconds")
+    __slots__ = ("kept", "n_rows", "paired", "size_bytes", "tap", "time_seconds")
 
     def __init__(self, tap: Tap, time_seconds: float) -> None:
         self.tap = tap
         self.time_seconds = time_seconds
-        self.count = self.kept = 1
+        self.n_rows = self.kept = 1
         self.size_bytes = tap.size_bytes + 1_024
-        self.paired = self.accounted = False
+        self.paired = False
 
 
 class TrafficDelivery:

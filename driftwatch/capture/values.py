@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
 from enum import Enum
 from typing import Any
 
@@ -29,6 +28,7 @@ def plain(value: Any) -> JsonValue:
 
     Examples
     --------
+    >>> from decimal import Decimal
     >>> plain(float("nan")), plain(float("inf")), plain(timedelta(minutes=2)), plain(Decimal("1.5"))
     (None, 'Infinity', 120.0, 1.5)
     """
@@ -140,7 +140,7 @@ def _converted(value: Any) -> JsonValue:  # noqa: PLR0911 - one line a kind of v
         return plain(value.value)
     if isinstance(value, str):
         return str.__str__(value)
-    if isinstance(value, float | Decimal):
+    if isinstance(value, float) or name == "Decimal":
         return _number(float(value))
     if isinstance(value, int):
         return _integer(int(value))

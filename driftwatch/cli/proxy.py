@@ -100,7 +100,7 @@ def proxy(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
     maps = read_map(map_file) if map_file is not None else []
     formats = {**{f"map {one.route}": path_map(one) for one in maps}, **INFERENCE_FORMATS}
     rules = TapRules(formats=formats, most_bytes=copy_bytes, served_as=served_as)
-    limits = BufferLimits(batch_events=200, linger_seconds=0.5)
+    limits = BufferLimits(size_bytes=64 * 2**20, batch_events=200, linger_seconds=0.5)
     names = tuple(one.strip() for one in features.split(",")) if features is not None else None
     delivery = TrafficDelivery(
         Delivery(Transport(monitor, token=token, ca=ca), model, limits.batch_events),

@@ -111,9 +111,7 @@ def test_rows_beyond_the_room_are_counted_and_the_copied_ones_kept() -> None:
 def test_an_addition_to_an_event_is_not_counted_when_it_is_lost() -> None:
     buffer = Buffer(Taking(), BufferLimits(events=1, linger_seconds=60.0))
     buffer.put(call(0))
-    second = call(0)
-    second.paired = True
-    buffer.put(second)
+    buffer.put(call(0)._replace(answers=3))
     assert buffer.dropped == {}
     assert buffer.flush(5)
     buffer.close(5)

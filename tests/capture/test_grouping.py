@@ -52,7 +52,7 @@ def test_calls_read_together_give_the_events_of_the_calls_read_one_by_one(record
     together = [event for group in grouped(paired(recorded)) for event in events_of(*as_one(group))]
     one_by_one = [event for pair in paired(recorded) for event in events_of(*pair)]
     assert together == one_by_one
-    assert len(together) == sum({call.first: call.count for call in recorded}.values())
+    assert len(together) == sum({call.first: call.n_rows for call in recorded}.values())
 
 
 def test_one_row_arrays_of_a_kind_are_read_at_once() -> None:
