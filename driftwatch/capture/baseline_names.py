@@ -9,8 +9,8 @@ import msgspec
 
 from driftwatch.capture.buffer import Waiting
 from driftwatch.capture.client import Client
+from driftwatch.capture.events import Known
 from driftwatch.errors import ServiceRejected, ServiceUnavailable
-from driftwatch.wire.inference import Expected
 
 REFRESHED_AFTER_SECONDS = 60.0
 
@@ -64,10 +64,10 @@ class BaselineNames:
         self._model = model
         self._model_version = model_version
         self._features = features
-        self._known: Expected | None = None
+        self._known: Known | None = None
         self._asked_at = 0.0
 
-    def expected(self, waiting: Waiting) -> Expected | None:
+    def known(self, waiting: Waiting) -> Known | None:
         """What is known. Waits for the monitor the first time; None if the time for that is over.
 
         A monitor that does not let this be asked (a token for ingest alone) leaves the names unknown; one that has no
@@ -81,7 +81,7 @@ class BaselineNames:
                 self._known = self._read(document)
             except ServiceRejected as refusal:
                 if refusal.status != 404:
-                    self._known = self._known or Expected(features=self._features)
+                    self._known = self._known or Known(features=self._features)
                 self._warn(refusal.detail)
             except ServiceUnavailable as error:
                 self._warn(error.detail)
@@ -96,13 +96,13 @@ class BaselineNames:
         """Close the connections; a later question opens new ones."""
         self._client.close()
 
-    def _read(self, document: str) -> Expected:
+    def _read(self, document: str) -> Known:
         try:
             found = msgspec.json.decode(document, type=_Document).baseline
         except (msgspec.DecodeError, UnicodeError) as error:
             raise ServiceUnavailable(f"The monitor's baseline cannot be read ({type(error).__name__}).") from None
         features = tuple(column.name for column in found.columns if column.role == "feature")
-        return Expected(self._features or features, found.schema.classes)
+        return Known(self._features or features, found.schema.classes)
 
 
 __all__ = ["REFRESHED_AFTER_SECONDS", "BaselineNames"]

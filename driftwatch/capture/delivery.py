@@ -69,8 +69,7 @@ class Delivery:
             self._names = BaselineNames(
                 Client.over(self._transport), self._model, None, None, lambda reason: self.warn(_waits(reason))
             )
-        expected = self._names.expected(waiting)
-        return None if expected is None else Known(expected.features, expected.classes)
+        return self._names.known(waiting)
 
     def _events_of_one(self, pair: Paired, known: Known, waiting: Waiting) -> list[Event]:
         try:

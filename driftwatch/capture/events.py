@@ -27,8 +27,8 @@ class Answer(IntEnum):
 class Known:
     """What the service's baseline knows of the model; None where it was not asked, or does not say."""
 
-    features: Sequence[str] | None = None
-    classes: Sequence[str] | None = None
+    features: tuple[str, ...] | None = None
+    classes: tuple[str, ...] | None = None
 
 
 NOTHING_KNOWN = Known()

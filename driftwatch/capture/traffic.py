@@ -76,10 +76,11 @@ class TrafficDelivery:
 
     def __call__(self, calls: list[Captured], waiting: Waiting) -> None:
         """See `driftwatch.capture.buffer.Deliver`."""
-        expected = self._names.expected(waiting)
-        if expected is None:
+        known = self._names.known(waiting)
+        if known is None:
             waiting.drop(Dropped.CLOSED, len(calls))
             return
+        expected = Expected(known.features, known.classes)
         events: list[PredictionEvent] = []
         for position, one in enumerate(calls):
             events += self._events(one, expected)

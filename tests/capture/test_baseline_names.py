@@ -10,8 +10,8 @@ import pytest
 from driftwatch.capture import baseline_names
 from driftwatch.capture.baseline_names import BaselineNames
 from driftwatch.capture.client import Client
+from driftwatch.capture.events import Known
 from driftwatch.core.baseline import Baseline
-from driftwatch.wire.inference import Expected
 from tests.capture.proxy.wires import BASELINE
 
 
@@ -39,14 +39,14 @@ def test_a_real_baseline_gives_features_in_order_and_classes(service: Any) -> No
     baseline = Baseline.fit(reference, model="m", label="y", prediction="p", score=["s"], task="binary")
     service.replies(service.Reply(200, baseline.to_json().encode()))
     asked = names(service)
-    assert asked.expected(Patience(0)) == Expected(("b", "a"), ("0", "1"))
+    assert asked.known(Patience(0)) == Known(("b", "a"), ("0", "1"))
     asked.close()
 
 
 def test_names_that_were_given_stand_before_the_baselines(service: Any) -> None:
     service.replies(service.Reply(200, BASELINE))
     asked = names(service, ("p", "q", "r"))
-    assert asked.expected(Patience(0)) == Expected(("p", "q", "r"), ("no", "yes"))
+    assert asked.known(Patience(0)) == Known(("p", "q", "r"), ("no", "yes"))
     asked.close()
 
 
@@ -55,12 +55,12 @@ def test_the_baseline_is_asked_for_once_and_again_after_a_while(service: Any, mo
     service.replies(service.Reply(200, BASELINE), service.Reply(200, changed), service.Reply(503, b"{}"))
     asked = names(service)
     for _ in range(3):
-        assert asked.expected(Patience(0)) == Expected(("x", "y"), ("no", "yes"))
+        assert asked.known(Patience(0)) == Known(("x", "y"), ("no", "yes"))
     assert len(service.requests) == 1
     monkeypatch.setattr(baseline_names, "REFRESHED_AFTER_SECONDS", 0.0)
-    assert asked.expected(Patience(0)) == Expected(("z", "y"), ("no", "yes"))
+    assert asked.known(Patience(0)) == Known(("z", "y"), ("no", "yes"))
     # A monitor that is away for a while takes nothing from what is known.
-    assert asked.expected(Patience(0)) == Expected(("z", "y"), ("no", "yes"))
+    assert asked.known(Patience(0)) == Known(("z", "y"), ("no", "yes"))
     asked.close()
 
 
@@ -68,6 +68,6 @@ def test_the_baseline_is_asked_for_once_and_again_after_a_while(service: Any, mo
 def test_it_is_asked_again_until_the_time_is_over(service: Any, reply: tuple[int, bytes]) -> None:
     service.replies(service.Reply(*reply))
     asked = names(service)
-    assert asked.expected(Patience(2)) is None
+    assert asked.known(Patience(2)) is None
     assert len(service.requests) == 3
     asked.close()

@@ -40,7 +40,7 @@ def test_at_the_end_of_the_process_what_is_held_is_sent(service: Any) -> None:
 
 
 def test_a_process_ends_in_time_where_no_service_is() -> None:
-    said = run("model([[1.0]])\nmodel._recorder.buffer.limits = BufferLimits(exit_seconds=0.2)")
+    said = run("model([[1.0]])\nmodel._recorder.buffer.limits = BufferLimits(exit_seconds=3.0)")
     assert "predictions wait to be sent" in said
     assert "Traceback" not in said
 
