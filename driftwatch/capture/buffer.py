@@ -250,7 +250,7 @@ class Buffer(Generic[HeldT]):
 
     def pause(self, seconds: float) -> bool:
         """Wait between two attempts; a flush shortens it. False once a closed buffer's time is over."""
-        if self._hurry.wait(seconds):
+        if self._hurry.wait(min(seconds, max(0.0, self._give_up_at - time.monotonic()))):
             time.sleep(min(seconds, _SHORTEST_PAUSE_SECONDS))
         return time.monotonic() < self._give_up_at
 
