@@ -9,12 +9,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from driftwatch.core.pseudonyms import Pseudonyms
-from driftwatch.core.retrain import RetrainPolicy
 from driftwatch.core.segments import SegmentPlan
 from driftwatch.core.windows import WindowPlan
 from driftwatch.errors import FileError, SettingError
+from driftwatch.pipeline.announce import Announcer
 from driftwatch.pipeline.baselines import Baselines
-from driftwatch.pipeline.deliver import Deliverer
+from driftwatch.pipeline.deliver import Backoff, Deliverer
+from driftwatch.pipeline.episodes import EpisodeKeeper
 from driftwatch.pipeline.export import EventPart
 from driftwatch.pipeline.halves import ModelNaming
 from driftwatch.pipeline.ingest import Ingest, IngestLimits
@@ -30,9 +31,9 @@ from driftwatch.pipeline.retrain import Asking
 from driftwatch.pipeline.run import Pace, Pipeline, Runner
 from driftwatch.pipeline.stored import stored_events
 from driftwatch.pipeline.telemetry import Telemetry
-from driftwatch.ports import Clock, Inbox, Log, Sink, Spool, State
+from driftwatch.ports import Clock, Inbox, Log, MessageKind, Sink, Spool, State
 from driftwatch.setting_types import PrivacySetting
-from driftwatch.settings import Settings, judge_policy
+from driftwatch.settings import Settings, judge_policy, retrain_policies
 from driftwatch.sinks.webhook import WebhookSink
 from driftwatch.sources.keys import read_key
 from driftwatch.stores.folder import DataFolder
@@ -225,13 +226,20 @@ def assemble(
     baselines = Baselines(state)
     plan, segments = window_plan(settings), segment_plan(settings)
     pace = Pace(rows_a_file=settings.file_rows, file_age=settings.file_age, label_horizon=settings.label_horizon)
+    policies = retrain_policies(settings)
     judge_settings = JudgeSettings(
         plan=plan,
         judging=judge_policy(settings),
         asking=Asking(
-            policy=RetrainPolicy(kinds=frozenset(settings.retrain_on), cooldown=settings.retrain_cooldown),
-            sinks=tuple(told),
-            public_url=settings.public_url or f"http://{settings.host}:{settings.port}",
+            policies=policies,
+            announcer=Announcer(
+                retrain_sinks=tuple(name for name, sink in told.items() if MessageKind.RETRAIN in sink.takes),
+                alert_sinks=tuple(name for name, sink in told.items() if MessageKind.ALERT in sink.takes),
+                public_url=settings.public_url or f"http://{settings.host}:{settings.port}",
+            ),
+            label_wait=settings.label_wait,
+            minimum_labels=settings.minimum_labels,
+            alert_windows=settings.alert_windows,
         ),
         segments=segments,
         again_after=settings.again_after,
@@ -251,11 +259,13 @@ def assemble(
     readers = Readers(state, log, clock)
     log_keeper = LogKeeper(state, log, clock, telemetry, keep_log(settings), readers)
     state_keeper = StateKeeper(state, clock, keep_state(settings))
+    episode_keeper = EpisodeKeeper(state, clock, policies, telemetry)
 
     def housekeep() -> bool:
-        """Both have their turn."""
-        return any([log_keeper.step(), state_keeper.step()])
+        """All have their turn."""
+        return any([log_keeper.step(), state_keeper.step(), episode_keeper.step()])
 
+    backoff = Backoff(first=settings.retry_first, longest=settings.retry_longest, give_up=settings.retry_give_up)
     limits = IngestLimits(
         features=settings.max_features, extra_features=settings.max_extra_features, ahead=settings.ahead
     )
@@ -265,7 +275,7 @@ def assemble(
     if inbox is not None:
         pairing = Pairing(inbox, ingest, baselines, clock, telemetry, pairing_rules(settings))
     beside = pairing.trouble if pairing is not None else lambda: None
-    runner = Runner(pipeline, Deliverer(state, told, clock, telemetry), housekeep, pace, beside)
+    runner = Runner(pipeline, Deliverer(state, told, clock, telemetry, backoff), housekeep, pace, beside)
     return Service(
         ingest=ingest,
         operations=Operations(

@@ -12,6 +12,8 @@
     ├── UnknownModel            nobody registered a baseline under this name
     ├── UnknownVersion          the model is known, this version of it is not
     ├── UnknownRetrain          no retrain episode with this id
+    ├── UnknownAlert            no alert with this id
+    ├── UnknownMessage          no notification with this id
     ├── StateConflict           the wanted change does not follow from the present state
     ├── StoreError              a store cannot do its work
     │   ├── StoreFull           no room: try again later
@@ -112,6 +114,28 @@ class UnknownRetrain(DriftwatchError):
 
     def __str__(self) -> str:
         return f"No retrain has the id {self.retrain_id!r}. GET /v1/retrains lists them."
+
+
+class UnknownAlert(DriftwatchError):
+    """No alert with this id."""
+
+    def __init__(self, alert_id: str) -> None:
+        self.alert_id = alert_id
+        super().__init__(alert_id)
+
+    def __str__(self) -> str:
+        return f"No alert has the id {self.alert_id!r}. GET /v1/alerts lists them."
+
+
+class UnknownMessage(DriftwatchError):
+    """No notification with this id."""
+
+    def __init__(self, message_id: str) -> None:
+        self.message_id = message_id
+        super().__init__(message_id)
+
+    def __str__(self) -> str:
+        return f"No notification has the id {self.message_id!r}. GET /v1/outbox lists them."
 
 
 class StateConflict(DriftwatchError):

@@ -216,14 +216,31 @@ class Log(Protocol):
 # --- state: baselines, slices, windows, alerts, episodes, outbox -----------------------------------------------------
 
 
+class VersionRole(StrEnum):
+    """What a version is for. A shadow answers the same requests as the live version, and is only compared with it."""
+
+    LIVE = "live"
+    SHADOW = "shadow"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredBaseline:
-    """A registered baseline document."""
+    """A registered baseline document, and what its version is for."""
 
     model: str
     model_version: str
     document: str
     registered_at: datetime
+    role: VersionRole = VersionRole.LIVE
+
+
+def current_of(stored: Sequence[StoredBaseline]) -> StoredBaseline:
+    """Of a model's versions, oldest registration first, the one that answers now: the last that is live.
+
+    Where there are shadows alone, the last of them.
+    """
+    live = [one for one in stored if one.role is VersionRole.LIVE]
+    return (live or stored)[-1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -357,16 +374,31 @@ class JoinedLabels:
 
 
 class OutboxState(StrEnum):
-    """Where a notification stands."""
+    """Where a notification stands.
 
+    One is held while its retrain waits for approval, and withdrawn when nobody shall be told any more.
+    """
+
+    HELD = "held"
     PENDING = "pending"
     DELIVERED = "delivered"
     DEAD = "dead"
+    WITHDRAWN = "withdrawn"
+
+
+class MessageKind(StrEnum):
+    """What a notification is about. A sink takes those kinds that it says."""
+
+    RETRAIN = "retrain"
+    ALERT = "alert"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxMessage:
-    """Something that a sink must be told, with a key that stays the same over every retry."""
+    """Something that a sink must be told, with a key that stays the same over every retry.
+
+    ``tried_since`` is when it was first attempted, or again after somebody asked for it.
+    """
 
     message_id: str
     sink: str
@@ -378,6 +410,8 @@ class OutboxMessage:
     next_attempt_at: datetime | None = None
     state: OutboxState = OutboxState.PENDING
     last_error: str = ""
+    kind: MessageKind = MessageKind.RETRAIN
+    tried_since: datetime | None = None
 
 
 class StateReader(Protocol):
@@ -442,9 +476,18 @@ class StateReader(Protocol):
         ...
 
     def alerts(
-        self, model: str | None = None, *, state: AlertState | None = None, limit: int | None = None
+        self,
+        model: str | None = None,
+        *,
+        state: AlertState | None = None,
+        is_open: bool = False,
+        limit: int | None = None,
     ) -> list[Alert]:
-        """Alerts, newest first."""
+        """Alerts, newest first; with ``is_open`` those that are not resolved."""
+        ...
+
+    def alert(self, alert_id: str) -> Alert | None:
+        """One alert."""
         ...
 
     def retrains(self, model: str | None = None, *, limit: int | None = None) -> list[RetrainEpisode]:
@@ -456,9 +499,29 @@ class StateReader(Protocol):
         ...
 
     def outbox(
-        self, *, state: OutboxState | None = None, due_at: datetime | None = None, limit: int | None = None
+        self,
+        *,
+        state: OutboxState | None = None,
+        due_at: datetime | None = None,
+        retrain_id: str | None = None,
+        limit: int | None = None,
     ) -> list[OutboxMessage]:
         """Messages, oldest first; with ``due_at`` only pending ones whose next attempt is not after it."""
+        ...
+
+    def heads(self, sink: str, due_at: datetime, limit: int) -> list[OutboxMessage]:
+        """What a sink is to be told next: of each model its oldest pending message, where its time has come.
+
+        Those whose attempt is due longest come first.
+        """
+        ...
+
+    def message(self, message_id: str) -> OutboxMessage | None:
+        """One message."""
+        ...
+
+    def pending_sinks(self) -> dict[str, int]:
+        """How many messages are pending for each sink; those without any are left out."""
         ...
 
     def log_files(self, model: str | None = None, kind: str | None = None, day: date | None = None) -> list[LogFile]:
@@ -578,8 +641,14 @@ class StateTransaction(StateReader, LabelJoin, Protocol):
         """Insert an episode with its history."""
         ...
 
-    def step_retrain(self, retrain_id: str, step: RetrainStep, new_version: str | None = None) -> None:
-        """Append to the history and take the step's state."""
+    def step_retrain(
+        self,
+        retrain_id: str,
+        step: RetrainStep,
+        new_version: str | None = None,
+        watched_from: datetime | None = None,
+    ) -> None:
+        """Append to the history and take the step's state; what is given else stays from then on."""
         ...
 
     def put_message(self, message: OutboxMessage) -> None:
@@ -602,7 +671,7 @@ class StateTransaction(StateReader, LabelJoin, Protocol):
         ...
 
     def forget_messages(self, before: datetime, limit: int) -> int:
-        """Forget messages that were delivered or given up and created before."""
+        """Forget messages that were delivered, given up or withdrawn and created before."""
         ...
 
     def add_log_files(self, files: Sequence[LogFile]) -> None:
@@ -726,6 +795,8 @@ class Sink(Protocol):
     """Something that is told. One small file a sink."""
 
     name: str
+    takes: frozenset[MessageKind]
+    """What it is told of."""
 
     def deliver(self, message: OutboxMessage) -> str:
         """Tell it, and answer what to note in the history.
@@ -751,6 +822,7 @@ __all__ = [
     "LogDay",
     "LogFile",
     "LoggedHalf",
+    "MessageKind",
     "OutboxMessage",
     "OutboxState",
     "Outstanding",
@@ -770,5 +842,7 @@ __all__ = [
     "StoredSlice",
     "StoredStream",
     "StreamKey",
+    "VersionRole",
+    "current_of",
     "stretch_microseconds",
 ]

@@ -6,7 +6,9 @@ file given with ``--config``, the default below.
 
 from __future__ import annotations
 
+import os
 import tomllib
+from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import timedelta
 from pathlib import Path
@@ -25,11 +27,13 @@ from driftwatch.core.evidence import FalseAlarmBudget
 from driftwatch.core.performance import SHOWN_MEASURES
 from driftwatch.core.policy import DEFAULT_SHARES, JudgePolicy
 from driftwatch.core.records import AlertKind, ColumnKind
+from driftwatch.core.retrain_policy import RetrainPolicies
 from driftwatch.core.statistics import DEFAULT_STATISTICS
 from driftwatch.core.thresholds import Tolerances
 from driftwatch.core.windows import format_duration, parse_duration
-from driftwatch.errors import FileError, SettingError
+from driftwatch.errors import FileError, InputError, SettingError
 from driftwatch.pipeline.halves import USUAL_NAMES
+from driftwatch.retrain_setting import RetrainSetting
 from driftwatch.setting_types import (
     Duration,
     Measures,
@@ -41,6 +45,7 @@ from driftwatch.setting_types import (
     TokensFile,
     WindowLength,
 )
+from driftwatch.toml_lines import line_of
 
 PREFIX = "DRIFTWATCH_"
 
@@ -131,10 +136,27 @@ class Settings(BaseSettings):
         SHOWN_MEASURES, description="Measures of quality on the metrics page: see quality.md. The API has all of them."
     )
 
+    alert_windows: int = Field(
+        1,
+        ge=1,
+        le=1_000,
+        description="Windows in a row that must drift before an alert fires; it is pending until then.",
+    )
     retrain_on: tuple[AlertKind, ...] = Field(
-        (AlertKind.QUALITY,), description="Kinds of alert that ask for a retrain."
+        (AlertKind.QUALITY, AlertKind.EXTERNAL),
+        description="Kinds of alert that ask for a retrain: one is enough.",
     )
     retrain_cooldown: Duration = Field(parse_duration("7d"), description="How long no retrain follows another.")
+    retrain: RetrainSetting = Field(
+        RetrainSetting(), description="The whole policy, also by model, in place of the two above: see retraining.md."
+    )
+    retry_first: Duration = Field(
+        parse_duration("1s"), description="How long after a failed delivery the next attempt is made; it doubles."
+    )
+    retry_longest: Duration = Field(parse_duration("15min"), description="The longest pause between two attempts.")
+    retry_give_up: Duration = Field(
+        parse_duration("24h"), description="How long after its first attempt a notification is given up."
+    )
     webhook_url: str = Field("", description="Where retrain requests are posted to; empty for nowhere.")
     webhook_secret: SecretStr = Field(SecretStr(""), description="Signs the webhooks: whsec_ and base64.")
 
@@ -219,12 +241,16 @@ def load_settings(config: Path | None = None, **options: Any) -> Settings:
     if config is not None and not config.is_file():
         raise FileError("there is no such file.", field=str(config), remedy="Check --config.")
     before = _CONFIG.set(config)
+    given = {name: value for name, value in options.items() if value is not None}
     try:
-        settings = Settings(**{name: value for name, value in options.items() if value is not None})
+        settings = Settings(**given)
         budget = judge_policy(settings).budget
         budget.run_length(None if isinstance(settings.window, int) else settings.window.total_seconds())
     except ValidationError as error:
-        raise _setting_error(error) from None
+        raise _with_line(_setting_error(error), error.errors(include_input=False)[0]["loc"], config, given) from None
+    except InputError as error:
+        named = SettingError(error.problem, field=error.field, remedy=error.remedy)
+        raise _with_line(named, tuple((error.field or "").split(".")), config, given) from None
     except SettingsError as error:
         name = next((one for one in Settings.model_fields if f'"{one}"' in str(error)), None)
         raise SettingError("is no JSON, which the environment has lists and tables in.", field=name) from None
@@ -240,6 +266,21 @@ def load_settings(config: Path | None = None, **options: Any) -> Settings:
     return settings
 
 
+def _with_line(
+    error: SettingError, path: tuple[str | int, ...], config: Path | None, options: Mapping[str, Any]
+) -> SettingError:
+    """The error with the line of the TOML file that it is about, where the value comes from there."""
+    name = str(path[0]) if path else ""
+    if config is None or name in options or f"{PREFIX}{name.upper()}" in os.environ:
+        return error
+    line = line_of(config.read_text(encoding="utf-8"), path)
+    if line is None:
+        return error
+    return SettingError(
+        error.problem, field=error.field, remedy=" ".join(filter(None, (error.remedy, f"({config}, line {line})")))
+    )
+
+
 def _setting_error(error: ValidationError) -> SettingError:
     first = error.errors(include_input=False)[0]
     name = ".".join(str(part) for part in first["loc"] if part != "[key]")
@@ -247,6 +288,8 @@ def _setting_error(error: ValidationError) -> SettingError:
         return SettingError("there is no such setting.", field=name, remedy="See docs/settings.md.")
     field = Settings.model_fields.get(str(first["loc"][0]))
     help_text = f"It is: {field.description}" if field is not None else None
+    if first["loc"][0] == "retrain":
+        help_text = "See docs/retraining.md."
     problem = first["msg"].removeprefix("Value error, ").rstrip(".")
     return SettingError(f"{problem}.", field=name, remedy=help_text)
 
@@ -287,6 +330,11 @@ def judge_policy(settings: Settings) -> JudgePolicy:
         minimum_rows=settings.minimum_rows,
         minimum_labels=settings.minimum_labels,
     )
+
+
+def retrain_policies(settings: Settings) -> RetrainPolicies:
+    """When a retrain is asked for, of all models and of some."""
+    return settings.retrain.policies(settings.retrain_on, settings.retrain_cooldown)
 
 
 def settings_table() -> list[tuple[str, str, str, str]]:

@@ -47,12 +47,16 @@ class Status(StrEnum):
 
 
 class AlertKind(StrEnum):
-    """What moved. Each kind has its own evidence and its share of the false-alarm budget."""
+    """What moved. Each kind has its own evidence and its share of the false-alarm budget.
+
+    ``external`` is what somebody else noticed, such as a rule of Prometheus: it is outside the budget.
+    """
 
     FEATURE_DRIFT = "feature_drift"
     PREDICTION_DRIFT = "prediction_drift"
     LABEL_DRIFT = "label_drift"
     QUALITY = "quality"
+    EXTERNAL = "external"
 
 
 class Direction(StrEnum):
@@ -226,17 +230,35 @@ class WindowRecord:
 
 
 class AlertState(StrEnum):
-    """The life of an alert."""
+    """The life of an alert.
 
+    It is pending while it has not drifted for as many windows as it must, and then fires until it is resolved.
+    Acknowledged and silenced it fires on: somebody knows of it, or does not want to hear of it for a while.
+    """
+
+    PENDING = "pending"
     FIRING = "firing"
+    ACKNOWLEDGED = "acknowledged"
+    SILENCED = "silenced"
     RESOLVED = "resolved"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertStep:
+    """One line of an alert's history. ``by`` is who did it; empty for driftwatch itself."""
+
+    at: datetime
+    state: AlertState
+    by: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
     """A verdict with a life. ``started`` and ``ended`` are event times of window ends.
 
-    ``segment`` is empty where it is about all rows of the version. ``resolution`` says why it ended.
+    ``segment`` is empty where it is about all rows of the version. ``resolution`` says why it ended. ``windows`` is how
+    many windows in a row drifted. ``silenced_until`` is a time of the clock, not of events.
     """
 
     alert_id: str
@@ -251,11 +273,15 @@ class Alert:
     reason: str
     segment: str = ""
     resolution: str = ""
+    windows: int = 1
+    silenced_until: datetime | None = None
+    history: tuple[AlertStep, ...] = ()
 
 
 class RetrainState(StrEnum):
-    """Where a retrain episode stands."""
+    """Where a retrain episode stands: see `driftwatch.core.episodes` for what may follow what."""
 
+    AWAITING_APPROVAL = "awaiting_approval"
     REQUESTED = "requested"
     DELIVERED = "delivered"
     ACKNOWLEDGED = "acknowledged"
@@ -264,15 +290,21 @@ class RetrainState(StrEnum):
     PROMOTED = "promoted"
     REJECTED = "rejected"
     FAILED = "failed"
+    TIMED_OUT = "timed_out"
+    CANCELLED = "cancelled"
+    RECOVERED = "recovered"
+    NOT_RECOVERED = "not_recovered"
+    DRY_RUN = "dry_run"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrainStep:
-    """One line of an episode's history."""
+    """One line of an episode's history. ``by`` is the person who did it; empty for driftwatch and the trainer."""
 
     at: datetime
     state: RetrainState
     note: str = ""
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,7 +313,9 @@ class RetrainEpisode:
 
     ``retrain_id`` is also the idempotency key of the trigger: the same over every retry.
     ``triggered`` is the event time at which the evidence was complete; ``until`` the exclusive end of
-    the event times whose labels had their time to arrive.
+    the event times whose labels had their time to arrive. ``calls`` are the policy's conditions that were met,
+    ``segment`` where. ``watched_from`` is the event time of the promotion: windows that end later show whether it
+    helped.
     """
 
     retrain_id: str
@@ -294,3 +328,6 @@ class RetrainEpisode:
     alert_ids: tuple[str, ...]
     history: tuple[RetrainStep, ...]
     new_version: str | None = None
+    segment: str = ""
+    calls: tuple[str, ...] = ()
+    watched_from: datetime | None = None

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from driftwatch import Client
 from driftwatch.capture.wrapper import Watched
-from driftwatch.core.retrain import FINISHED
+from driftwatch.core.episodes import FINISHED
 from driftwatch.demo.flights import FEATURES, ID, LABEL, LABELLED, SCHEDULED, Step, steps
 from driftwatch.demo.progress import Display, Moment
 from driftwatch.demo.service import ServiceProcess

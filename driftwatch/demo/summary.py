@@ -11,6 +11,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from driftwatch.core.episodes import SUCCEEDED
 from driftwatch.core.records import Alert, AlertKind, RetrainEpisode, RetrainState
 from driftwatch.demo.flights import LABEL, SCHEDULED
 
@@ -101,7 +102,7 @@ def checks(replayed: Replayed) -> list[Check]:
     early = [one for one in triggers if one < NOT_BEFORE]
     first = f"{triggers[0]:%Y-%m-%d}" if triggers else "none"
     timely = bool(triggers) and NOT_BEFORE <= triggers[0] < NOT_AFTER + timedelta(days=1)
-    promoted = [one for one in replayed.retrains if one.state is RetrainState.PROMOTED]
+    promoted = [one for one in replayed.retrains if one.state in SUCCEEDED]
     drifts = [one for one in replayed.alerts if one.kind is AlertKind.FEATURE_DRIFT]
     sent = len(replayed.flights)
     whole = replayed.until >= YEAR_END
@@ -184,7 +185,13 @@ def _words_of_alert(alert: Alert) -> str:
 
 
 def _words_of_retrain(retrain: RetrainEpisode) -> str:
-    end = f"{retrain.state.value} as version {retrain.new_version}" if retrain.new_version else retrain.state.value
+    words = retrain.state.value.replace("_", " ")
+    if retrain.new_version is None:
+        end = words
+    elif retrain.state is RetrainState.PROMOTED:
+        end = f"promoted as version {retrain.new_version}"
+    else:
+        end = f"promoted as version {retrain.new_version}, {words}"
     return f"retrain asked {retrain.triggered:%m-%d}: {end}"
 
 

@@ -6,7 +6,7 @@ import threading
 
 from driftwatch.core.baseline import Baseline
 from driftwatch.errors import UnknownModel, UnknownVersion
-from driftwatch.ports import State, StateReader
+from driftwatch.ports import State, StateReader, current_of
 
 
 class Baselines:
@@ -61,4 +61,4 @@ class Baselines:
                 if (model, one.model_version) not in self._parsed:
                     self._parsed[model, one.model_version] = Baseline.from_json(one.document)
             if stored:
-                self._current[model] = stored[-1].model_version
+                self._current[model] = current_of(stored).model_version

@@ -1,4 +1,8 @@
-"""Stage 7: tell the sinks what the outbox holds, at least once, until it arrived or never will."""
+"""Stage 7: tell the sinks what the outbox holds, at least once and in order, until it arrived or never will.
+
+Each sink is told by a thread of its own, so that one that is down delays no other. Of each model a sink is told the
+oldest message first; a later one waits until that has arrived, or was given up.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +12,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from driftwatch.core.episodes import may_follow
 from driftwatch.core.records import RetrainState, RetrainStep
-from driftwatch.core.retrain import may_follow
 from driftwatch.crash_points import reached
-from driftwatch.errors import SinkError, SinkRejected
+from driftwatch.errors import SinkError, SinkRejected, SinkUnavailable
 from driftwatch.pipeline.telemetry import Telemetry
 from driftwatch.ports import Clock, OutboxMessage, OutboxState, Sink, State
 
 _LOGGER = logging.getLogger(__name__)
 _AT_ONCE = 32
+_LONGEST_ERROR = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,15 +54,35 @@ class Deliverer:
         self._clock = clock
         self._telemetry = telemetry
         self._backoff = backoff or Backoff()
+        for name in sinks:
+            telemetry.count("notifications_total", 0, sink=name, outcome="delivered")
+
+    @property
+    def sinks(self) -> tuple[str, ...]:
+        """The names of those who are told."""
+        return tuple(self._sinks)
 
     def deliver_due(self) -> int:
-        """Attempt every message that is due, oldest first; answers how many arrived."""
+        """Attempt what is due for every sink, one after the other; answers how many arrived."""
+        return sum(self.deliver_to(name) for name in self._sinks) + self.give_up_unknown()
+
+    def deliver_to(self, sink: str) -> int:
+        """Attempt what is due for one sink, of each model the oldest; answers how many arrived."""
         with self._state.read() as reader:
-            due = reader.outbox(due_at=self._clock.now(), limit=_AT_ONCE)
+            due = reader.heads(sink, self._clock.now(), _AT_ONCE)
         return sum(self._attempt(message) for message in due)
+
+    def give_up_unknown(self) -> int:
+        """Give up what is for sinks that the settings no longer have; answers 0, as nothing arrives."""
+        with self._state.read() as reader:
+            gone = [name for name in reader.pending_sinks() if name not in self._sinks]
+        for name in gone:
+            self.deliver_to(name)
+        return 0
 
     def _attempt(self, message: OutboxMessage) -> bool:
         sink = self._sinks.get(message.sink)
+        message = replace(message, tried_since=message.tried_since or self._clock.now())
         reached("outbox.delivering")
         try:
             if sink is None:
@@ -66,9 +91,14 @@ class Deliverer:
         except SinkError as error:
             self._failed(message, error)
             return False
+        except Exception as error:
+            # A sink with a fault of its own must not stand still for ever, and no detail may tell a secret.
+            _LOGGER.exception("sink %s", message.sink)
+            self._failed(message, SinkUnavailable(f"The sink failed with {type(error).__name__}; see the log."))
+            return False
         reached("outbox.delivered")
         told = replace(message, state=OutboxState.DELIVERED, attempts=message.attempts + 1, last_error="")
-        self._keep(told, RetrainState.DELIVERED, note)
+        self._keep(told, note)
         reached("outbox.noted")
         self._telemetry.count("notifications_total", sink=message.sink, outcome="delivered")
         return True
@@ -76,27 +106,39 @@ class Deliverer:
     def _failed(self, message: OutboxMessage, error: SinkError) -> None:
         now = self._clock.now()
         attempts = message.attempts + 1
-        dead = isinstance(error, SinkRejected) or now - message.created_at >= self._backoff.give_up
+        since = message.tried_since or now
+        dead = isinstance(error, SinkRejected) or now - since >= self._backoff.give_up
         changed = replace(
             message,
             attempts=attempts,
-            last_error=str(error),
+            last_error=str(error)[:_LONGEST_ERROR],
             state=OutboxState.DEAD if dead else OutboxState.PENDING,
             next_attempt_at=now + self._backoff.wait(attempts, message.message_id),
         )
-        self._keep(changed, RetrainState.FAILED if dead else None, f"{message.sink} could not be told: {error}")
+        self._keep(changed, f"{message.sink} could not be told: {changed.last_error}")
         self._telemetry.count("notifications_total", sink=message.sink, outcome="dead" if dead else "failed")
         _LOGGER.warning("sink %s, attempt %d: %s", message.sink, attempts, error)
 
-    def _keep(self, message: OutboxMessage, state: RetrainState | None, note: str) -> None:
+    def _keep(self, message: OutboxMessage, note: str) -> None:
         """Keep what became of a message, and note it in its retrain's history, together.
 
-        A receiver may report before its answer to the delivery is read: then its word stands.
+        A receiver may report before its answer to the delivery is read: then its word stands. A message that was
+        withdrawn meanwhile stays so, unless it arrived.
         """
         with self._state.transaction() as transaction:
+            present = transaction.message(message.message_id)
+            withdrawn = present is not None and present.state is OutboxState.WITHDRAWN
+            if withdrawn and message.state is not OutboxState.DELIVERED:
+                message = replace(message, state=OutboxState.WITHDRAWN)
             transaction.put_message(message)
-            if message.retrain_id is None or state is None:
+            if message.retrain_id is None:
                 return
+            state = RetrainState.DELIVERED
+            if message.state is not OutboxState.DELIVERED:
+                others = transaction.outbox(retrain_id=message.retrain_id)
+                if any(one.state is not OutboxState.DEAD for one in others):
+                    return
+                state = RetrainState.FAILED
             episode = transaction.retrain(message.retrain_id)
             if episode is not None and may_follow(episode.state, state):
                 step = RetrainStep(at=self._clock.now(), state=state, note=note)

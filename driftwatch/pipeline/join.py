@@ -16,6 +16,7 @@ from driftwatch.core.records import Task, WindowStage
 from driftwatch.core.segments import ALL_ROWS, divided
 from driftwatch.core.table import Names, Numbers, Table, Values, name_of
 from driftwatch.core.windows import MICROSECONDS
+from driftwatch.pipeline import marks
 from driftwatch.pipeline.work import Work
 from driftwatch.ports import JoinedLabels, Outstanding, SliceKey
 
@@ -108,6 +109,8 @@ def _positions(work: Work, baseline: Baseline, joined: JoinedLabels, division: i
 def _count(work: Work, model: str, joined: JoinedLabels, corrected: int) -> None:
     version = {"model": model, "model_version": joined.model_version}
     work.tally.count("labels_total", len(joined) - corrected, outcome="joined", **version)
+    known = work.transaction.mark(marks.labels(model))
+    work.transaction.set_mark(marks.labels(model), known + len(joined) - corrected)
     if corrected:
         work.tally.count("labels_total", corrected, outcome="corrected", **version)
     delays = np.maximum(joined.label_time - joined.event_time, 0) / MICROSECONDS

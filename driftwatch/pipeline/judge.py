@@ -27,13 +27,13 @@ from driftwatch.core.judge import (
 from driftwatch.core.records import AlertKind, Finding, Verdict, WindowRecord, WindowStage
 from driftwatch.core.segments import ALL_ROWS, SegmentPlan
 from driftwatch.core.windows import MICROSECONDS, WindowPlan, to_microseconds, watermark
-from driftwatch.pipeline import alerts as alerting
 from driftwatch.pipeline import marks
+from driftwatch.pipeline.alerts import AlertLives
 from driftwatch.pipeline.baselines import Baselines
 from driftwatch.pipeline.due import DueWindow, first_judged, judged_again
 from driftwatch.pipeline.memory import decoded, encoded
 from driftwatch.pipeline.past import forget_memories, resolve_for_replaced_versions
-from driftwatch.pipeline.retrain import Asking, JudgedJustNow, ask_for_retrain
+from driftwatch.pipeline.retrain import Asker, Asking, Situation
 from driftwatch.pipeline.stages import STAGES, stale, with_judged_before, with_stale
 from driftwatch.pipeline.telemetry import Tally
 from driftwatch.pipeline.work import SliceSums, slice_sums
@@ -90,6 +90,8 @@ class Judge:
         self._settings = settings
         self._baselines = baselines
         self._clock = clock
+        self._asker = Asker(settings.asking, baselines, clock)
+        self._lives = AlertLives(announcer=settings.asking.announcer, windows=settings.asking.alert_windows)
         self._looked: dict[str, _Looked] = {}
 
     def judge_due(self, transaction: StateTransaction, tally: Tally, changed: Mapping[str, int]) -> dict[str, int]:
@@ -123,6 +125,7 @@ class Judge:
             self._look(transaction, tally, model, now, looked)
             self._looked[model] = looked
             found[model] = now
+        self._asker.reconsider(transaction, tally)
         return found
 
     def look_again(self) -> None:
@@ -156,7 +159,9 @@ class Judge:
             streams[window.stream] = with_judged_before(stream, window.stage, window.start + plan.slide_length)
         transaction.put_streams([stream for key, stream in streams.items() if stream != before[key]])
         if due:
-            resolve_for_replaced_versions(transaction, plan, model, streams, now)
+            resolve_for_replaced_versions(
+                transaction, self._lives, plan, model, streams, reached=now, now=self._clock.now()
+            )
             forget_memories(transaction, plan, model, streams)
         looked.due_at = self._due_at(streams, looked)
 
@@ -229,14 +234,9 @@ class Judge:
         window = self._window(before, due, sums, judgement, again=again)
         if window != before:
             transaction.put_window(window)
-        alerts = alerting.follow(transaction, tally, key, judgement.verdicts, again=again)
-        ask_for_retrain(
-            transaction,
-            tally,
-            self._settings.asking,
-            self._clock,
-            JudgedJustNow(window, judgement.verdicts, tuple(alerts)),
-        )
+        alerts = self._lives.follow(transaction, tally, key, judgement.verdicts, self._clock.now(), again=again)
+        self._asker.note_window(transaction, window)
+        self._asker.ask(transaction, tally, Situation(due.stream, window, judgement.verdicts, tuple(alerts)))
         if again:
             tally.count("windows_revised_total", model=key.model, stage=stage.value)
         else:

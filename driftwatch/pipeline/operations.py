@@ -7,33 +7,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from driftwatch.core.alert_lives import FIRES
 from driftwatch.core.baseline import Baseline
 from driftwatch.core.cells import NamedCells
 from driftwatch.core.performance import Measure
-from driftwatch.core.records import (
-    Alert,
-    AlertState,
-    RetrainEpisode,
-    RetrainState,
-    RetrainStep,
-    WindowRecord,
-    WindowStage,
-)
-from driftwatch.core.retrain import may_follow
+from driftwatch.core.records import Alert, RetrainEpisode, WindowRecord, WindowStage
 from driftwatch.core.segments import ALL_ROWS
 from driftwatch.core.windows import from_microseconds
-from driftwatch.errors import InputError, StateConflict, UnknownModel, UnknownRetrain, UnknownVersion
+from driftwatch.errors import InputError, StateConflict, UnknownModel, UnknownVersion
 from driftwatch.pipeline.baselines import Baselines
 from driftwatch.pipeline.export import EventPart
 from driftwatch.pipeline.judge import stream_time
+from driftwatch.pipeline.loop_operations import LoopOperations
 from driftwatch.pipeline.privacy import Privacy
 from driftwatch.pipeline.readers import Readers
 from driftwatch.pipeline.run import Pipeline, Runner
 from driftwatch.pipeline.telemetry import Telemetry
-from driftwatch.ports import Clock, OutboxState, Spool, SpoolRoom, State, StateReader, StoredBaseline
+from driftwatch.ports import Clock, Spool, SpoolRoom, State, StateReader, StoredBaseline, current_of
 
 _LOGGER = logging.getLogger(__name__)
-_RECENT = 200
 _MOST_WINDOWS = 1_000
 
 
@@ -112,7 +104,7 @@ class ModelLimits:
                     )
 
 
-class Operations:
+class Operations(LoopOperations):
     """The questions and orders that the web and the command line pass on."""
 
     def __init__(
@@ -129,14 +121,12 @@ class Operations:
         limits: ModelLimits,
         privacy: Privacy | None = None,
     ) -> None:
+        super().__init__(state, clock, telemetry)
         self._spool = spool
-        self._state = state
         self._pipeline = pipeline
         self._readers = readers
         self._runner = runner
         self._baselines = baselines
-        self._clock = clock
-        self._telemetry = telemetry
         self._limits = limits
         self._privacy = privacy or Privacy()
 
@@ -197,7 +187,7 @@ class Operations:
         with self._state.read() as reader:
             stored = _known(reader, model)
         if model_version is None:
-            return stored[-1]
+            return current_of(stored)
         for one in stored:
             if one.model_version == model_version:
                 return one
@@ -244,43 +234,6 @@ class Operations:
         performance = part.performance if part is not None else None
         return performance.sums.measures() if performance is not None else {}
 
-    def alerts(self, model: str | None = None, limit: int = _RECENT) -> list[Alert]:
-        """Alerts, newest first."""
-        with self._state.read() as reader:
-            return reader.alerts(model, limit=limit)
-
-    def retrains(self, model: str | None = None, limit: int = _RECENT) -> list[RetrainEpisode]:
-        """Retrain episodes, newest first."""
-        with self._state.read() as reader:
-            return reader.retrains(model, limit=limit)
-
-    def retrain_status(
-        self, retrain_id: str, state: RetrainState, note: str = "", new_version: str | None = None
-    ) -> RetrainEpisode:
-        """Note how far a retrain has come; the same report again changes nothing.
-
-        Raises
-        ------
-        UnknownRetrain
-            No such episode.
-        StateConflict
-            The episode is finished, or further already.
-        """
-        with self._state.transaction() as transaction:
-            episode = transaction.retrain(retrain_id)
-            if episode is None:
-                raise UnknownRetrain(retrain_id)
-            if episode.state is state and episode.new_version == (new_version or episode.new_version):
-                return episode
-            if not may_follow(episode.state, state):
-                raise StateConflict(f"The retrain is {episode.state.value}: it cannot become {state.value}.")
-            transaction.step_retrain(retrain_id, RetrainStep(at=self._clock.now(), state=state, note=note), new_version)
-            changed = transaction.retrain(retrain_id)
-        self._telemetry.touch()
-        if changed is None:
-            raise UnknownRetrain(retrain_id)
-        return changed
-
     def export(
         self, model: str, *, start: datetime | None = None, end: datetime | None = None, labelled: bool = False
     ) -> Iterator[EventPart]:
@@ -312,8 +265,8 @@ class Operations:
                 for stream in reader.streams(one.model)
                 if stream.key.model_version == one.current_version and stream.key.segment != ALL_ROWS
             )
-            firing = tuple(reader.alerts(state=AlertState.FIRING))
-            pending = len(reader.outbox(state=OutboxState.PENDING))
+            firing = tuple(one for one in reader.alerts(is_open=True) if one.state in FIRES)
+            pending = sum(reader.pending_sinks().values())
             log_files, log_bytes = reader.log_size()
         return MetricsFacts(
             models=models,
@@ -327,20 +280,21 @@ class Operations:
         )
 
     def _summary(self, reader: StateReader, model: str, pending_rows: int) -> ModelSummary:
-        versions = tuple(one.model_version for one in reader.baselines(model))
+        stored = reader.baselines(model)
+        versions = tuple(one.model_version for one in stored)
         moment = stream_time(reader, model, self._clock)
         windows = reader.windows(model, segment=ALL_ROWS, limit=1)
         retrains = reader.retrains(model, limit=1)
         return ModelSummary(
             model=model,
             versions=versions,
-            current_version=versions[-1],
+            current_version=current_of(stored).model_version,
             watermark=from_microseconds(moment) if moment is not None else None,
             pending_rows=pending_rows,
             outstanding=reader.outstanding_count(model),
             waiting_labels=reader.waiting_label_count(model),
             latest_window=windows[0] if windows else None,
-            firing_alerts=len(reader.alerts(model, state=AlertState.FIRING)),
+            firing_alerts=sum(one.state in FIRES for one in reader.alerts(model, is_open=True)),
             retrain=retrains[0] if retrains else None,
         )
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from driftwatch.core.segments import SegmentPlan
 from driftwatch.core.windows import WindowPlan
@@ -166,14 +167,14 @@ class Pipeline:
 
 
 class Runner:
-    """Three threads: one steps the pipeline, one delivers, one keeps house. Trouble is logged, and tried again.
+    """One thread steps the pipeline, one keeps house, and one a sink delivers. Trouble is logged, and tried again.
 
     Where the log cannot be written, windows are judged all the same: the spool holds what the log has not.
 
     Parameters
     ----------
     pipeline, deliverer
-        What two of the threads do.
+        What the others do.
     housekeep
         Does a little of what is due, and answers whether there is more. Its trouble keeps nobody from working, so
         it is logged and not shown.
@@ -201,8 +202,22 @@ class Runner:
         self._not_before: dict[str, float] = {}
         self._threads = [
             threading.Thread(target=self._run_pipeline, name="driftwatch-pipeline", daemon=True),
-            threading.Thread(target=self._run_deliverer, name="driftwatch-deliver", daemon=True),
             threading.Thread(target=self._run_housekeeping, name="driftwatch-housekeeping", daemon=True),
+            *(
+                threading.Thread(
+                    target=self._run_deliverer,
+                    args=(f"delivery to {name}", partial(deliverer.deliver_to, name)),
+                    name=f"driftwatch-deliver-{name}",
+                    daemon=True,
+                )
+                for name in deliverer.sinks
+            ),
+            threading.Thread(
+                target=self._run_deliverer,
+                args=("delivery", deliverer.give_up_unknown),
+                name="driftwatch-deliver",
+                daemon=True,
+            ),
         ]
 
     def start(self) -> None:
@@ -235,9 +250,9 @@ class Runner:
             if taken is None or (taken == 0 and self._guarded("spool", self._pipeline.wait_for_work) is None):
                 self._stop.wait(self._pace.trouble_seconds)
 
-    def _run_deliverer(self) -> None:
+    def _run_deliverer(self, name: str, deliver: Callable[[], int]) -> None:
         while not self._stop.is_set():
-            delivered = self._guarded("delivery", self._deliverer.deliver_due)
+            delivered = self._guarded(name, deliver)
             if not delivered:
                 self._stop.wait(self._pace.trouble_seconds if delivered is None else self._pace.idle_seconds / 4)
 

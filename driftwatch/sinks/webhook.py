@@ -12,7 +12,7 @@ import httpx
 from standardwebhooks import Webhook
 
 from driftwatch.errors import SettingError, SinkRejected, SinkUnavailable
-from driftwatch.ports import OutboxMessage
+from driftwatch.ports import MessageKind, OutboxMessage
 
 CONTENT_TYPE = "application/cloudevents+json"
 _LATER = frozenset({408, 425, 429})
@@ -53,6 +53,7 @@ class WebhookSink:
     """
 
     name = "webhook"
+    takes = frozenset({MessageKind.RETRAIN})
 
     def __init__(
         self,

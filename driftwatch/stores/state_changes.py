@@ -120,7 +120,13 @@ class SqlStateTransaction(SqlStateReader):
         for position, step in enumerate(episode.history):
             self._connection.execute(insert(tables.retrain_step), rows.step_row(episode.retrain_id, position, step))
 
-    def step_retrain(self, retrain_id: str, step: RetrainStep, new_version: str | None = None) -> None:
+    def step_retrain(
+        self,
+        retrain_id: str,
+        step: RetrainStep,
+        new_version: str | None = None,
+        watched_from: datetime | None = None,
+    ) -> None:
         """Append to the history and take the step's state.
 
         Raises
@@ -132,6 +138,8 @@ class SqlStateTransaction(SqlStateReader):
         change = update(table).where(table.c.retrain_id == retrain_id).values(state=step.state)
         if new_version is not None:
             change = change.values(new_version=new_version)
+        if watched_from is not None:
+            change = change.values(watched_from=to_microseconds(watched_from))
         if not self._connection.execute(change).rowcount:
             raise UnknownRetrain(retrain_id)
         count = select(func.count()).select_from(steps).where(steps.c.retrain_id == retrain_id)

@@ -5,15 +5,13 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, case, func, or_, select
+from sqlalchemy import Select, Table, case, func, select
 
-from driftwatch.core.records import Alert, AlertState, RetrainEpisode, WindowKey, WindowRecord, WindowStage
+from driftwatch.core.records import WindowKey, WindowRecord, WindowStage
 from driftwatch.core.windows import to_microseconds
 from driftwatch.ports import (
     LogDay,
     LogFile,
-    OutboxMessage,
-    OutboxState,
     SliceOutline,
     StoredBaseline,
     StoredSlice,
@@ -22,16 +20,14 @@ from driftwatch.ports import (
 )
 from driftwatch.stores import state_rows as rows
 from driftwatch.stores import state_tables as tables
+from driftwatch.stores.state_loop import SqlLoopReader, where_given
 
 _OUTLINE = ("start", "rows", "labels", "first_event", "reached")
 _NEWEST = ("end", "first_row", "start")
 
 
-class SqlStateReader:
+class SqlStateReader(SqlLoopReader):
     """Answers from one connection's transaction; see `driftwatch.ports.StateReader`."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
 
     def models(self) -> list[str]:
         """Names of all models, sorted."""
@@ -128,9 +124,9 @@ class SqlStateReader:
         """Judged windows, newest first."""
         table = tables.judged_window
         query = select(table).where(table.c.model == model)
-        query = _where_given(query, table.c.model_version, model_version)
-        query = _where_given(query, table.c.stage, stage)
-        query = _where_given(query, table.c.segment, segment)
+        query = where_given(query, table.c.model_version, model_version)
+        query = where_given(query, table.c.stage, stage)
+        query = where_given(query, table.c.segment, segment)
         if start is not None:
             query = query.where(table.c.start >= to_microseconds(start))
         if end is not None:
@@ -142,47 +138,6 @@ class SqlStateReader:
         """One window."""
         row = self._connection.execute(select(tables.judged_window).filter_by(**rows.window_key_row(key))).first()
         return None if row is None else rows.window_of(row)
-
-    def alerts(
-        self, model: str | None = None, *, state: AlertState | None = None, limit: int | None = None
-    ) -> list[Alert]:
-        """Alerts, newest first."""
-        table = tables.alert
-        query = _where_given(select(table), table.c.model, model)
-        query = _where_given(query, table.c.state, state)
-        query = query.order_by(table.c.started.desc(), table.c.alert_id.desc()).limit(limit)
-        return [rows.alert_of(row) for row in self._connection.execute(query)]
-
-    def retrains(self, model: str | None = None, *, limit: int | None = None) -> list[RetrainEpisode]:
-        """Retrain episodes, newest first."""
-        table = tables.retrain
-        query = _where_given(select(table), table.c.model, model)
-        query = query.order_by(table.c.triggered.desc(), table.c.retrain_id.desc()).limit(limit)
-        return [self._with_history(row) for row in self._connection.execute(query).all()]
-
-    def retrain(self, retrain_id: str) -> RetrainEpisode | None:
-        """One episode with its history."""
-        row = self._connection.execute(select(tables.retrain).filter_by(retrain_id=retrain_id)).first()
-        return None if row is None else self._with_history(row)
-
-    def _with_history(self, row: Any) -> RetrainEpisode:
-        table = tables.retrain_step
-        query = select(table).where(table.c.retrain_id == row.retrain_id).order_by(table.c.position)
-        return rows.retrain_of(row, self._connection.execute(query).all())
-
-    def outbox(
-        self, *, state: OutboxState | None = None, due_at: datetime | None = None, limit: int | None = None
-    ) -> list[OutboxMessage]:
-        """Messages, oldest first."""
-        table = tables.message
-        query = _where_given(select(table), table.c.state, state)
-        if due_at is not None:
-            due = table.c.next_attempt_at
-            query = query.where(
-                table.c.state == OutboxState.PENDING, or_(due.is_(None), due <= to_microseconds(due_at))
-            )
-        query = query.order_by(table.c.created_at, table.c.ordinal).limit(limit)
-        return [rows.message_of(row) for row in self._connection.execute(query)]
 
     def log_days(self, small_rows: int) -> list[LogDay]:
         """The files that count, summed up by day, oldest first."""
@@ -206,9 +161,9 @@ class SqlStateReader:
     def log_files(self, model: str | None = None, kind: str | None = None, day: date | None = None) -> list[LogFile]:
         """The files that count, by first sequence."""
         table = tables.log_file
-        query = _where_given(select(table).where(table.c.retired_at.is_(None)), table.c.model, model)
-        query = _where_given(query, table.c.kind, kind)
-        query = _where_given(query, table.c.day, day.isoformat() if day is not None else None)
+        query = where_given(select(table).where(table.c.retired_at.is_(None)), table.c.model, model)
+        query = where_given(query, table.c.kind, kind)
+        query = where_given(query, table.c.day, day.isoformat() if day is not None else None)
         query = query.order_by(table.c.first_sequence, table.c.path)
         return [rows.log_file_of(row) for row in self._connection.execute(query)]
 
@@ -237,10 +192,6 @@ class SqlStateReader:
         """Labels that wait for their prediction."""
         table = tables.join_count
         return self._connection.scalar(select(func.sum(table.c.waiting)).where(table.c.model == model)) or 0
-
-
-def _where_given(query: Select[Any], column: ColumnElement[Any], value: str | None) -> Select[Any]:
-    return query if value is None else query.where(column == value)
 
 
 def _by_prefix(table: Table, prefix: str) -> Select[Any]:

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Table, delete, exists, func, select
 
+from driftwatch.core.episodes import FINISHED
 from driftwatch.core.records import AlertState
-from driftwatch.core.retrain import FINISHED
 from driftwatch.core.windows import to_microseconds
 from driftwatch.ports import OutboxState
 from driftwatch.stores import state_rows as rows
@@ -34,7 +34,7 @@ def forget_history(connection: Connection, model: str, before: datetime, limit: 
 def forget_messages(connection: Connection, before: datetime, limit: int) -> int:
     """Messages that were delivered or given up and written before a moment."""
     table = tables.message
-    done = table.c.state != OutboxState.PENDING
+    done = table.c.state.not_in([OutboxState.PENDING.value, OutboxState.HELD.value])
     return _forget_oldest(connection, table, table.c.created_at, to_microseconds(before), limit, done)
 
 

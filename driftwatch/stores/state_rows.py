@@ -6,7 +6,7 @@ Findings and verdicts are msgpack and not JSON: scores may be ``nan`` and eviden
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import msgspec
@@ -27,6 +27,7 @@ from driftwatch.core.records import (
 from driftwatch.core.windows import from_microseconds, to_microseconds
 from driftwatch.ports import (
     LogFile,
+    MessageKind,
     OutboxMessage,
     OutboxState,
     SliceKey,
@@ -36,6 +37,7 @@ from driftwatch.ports import (
     StoredSlice,
     StoredStream,
     StreamKey,
+    VersionRole,
 )
 
 _pack = msgspec.msgpack.Encoder().encode
@@ -56,6 +58,7 @@ def baseline_row(baseline: StoredBaseline) -> Values:
         "model_version": baseline.model_version,
         "document": baseline.document,
         "registered_at": to_microseconds(baseline.registered_at),
+        "role": baseline.role.value,
     }
 
 
@@ -66,6 +69,7 @@ def baseline_of(row: Row[Any]) -> StoredBaseline:
         model_version=row.model_version,
         document=row.document,
         registered_at=from_microseconds(row.registered_at),
+        role=VersionRole(row.role),
     )
 
 
@@ -171,7 +175,7 @@ def window_row(window: WindowRecord) -> Values:
         "findings": _pack(window.findings),
         "verdicts": _pack(window.verdicts),
         "performance": _pack(dict(window.performance)),
-        "judged_at": None if window.judged_at is None else to_microseconds(window.judged_at),
+        "judged_at": _moment_row(window.judged_at),
         "revised": window.revised,
     }
 
@@ -195,7 +199,7 @@ def window_of(row: Row[Any]) -> WindowRecord:
         findings=_findings.decode(row.findings),
         verdicts=_verdicts.decode(row.verdicts),
         performance=_performance.decode(row.performance),
-        judged_at=None if row.judged_at is None else from_microseconds(row.judged_at),
+        judged_at=_moment_of(row.judged_at),
         revised=row.revised,
     )
 
@@ -228,6 +232,9 @@ def retrain_row(episode: RetrainEpisode) -> Values:
         "reason": episode.reason,
         "alert_ids": msgspec.json.encode(episode.alert_ids).decode(),
         "new_version": episode.new_version,
+        "segment": episode.segment,
+        "calls": msgspec.json.encode(episode.calls).decode(),
+        "watched_from": _moment_row(episode.watched_from),
     }
 
 
@@ -239,6 +246,7 @@ def step_row(retrain_id: str, position: int, step: RetrainStep) -> Values:
         "at": to_microseconds(step.at),
         "state": step.state.value,
         "note": step.note,
+        "by": step.by,
     }
 
 
@@ -254,15 +262,18 @@ def retrain_of(row: Row[Any], steps: Sequence[Row[Any]]) -> RetrainEpisode:
         reason=row.reason,
         alert_ids=_texts.decode(row.alert_ids),
         history=tuple(
-            RetrainStep(at=from_microseconds(step.at), state=RetrainState(step.state), note=step.note) for step in steps
+            RetrainStep(at=from_microseconds(step.at), state=RetrainState(step.state), note=step.note, by=step.by)
+            for step in steps
         ),
         new_version=row.new_version,
+        segment=row.segment,
+        calls=_texts.decode(row.calls),
+        watched_from=_moment_of(row.watched_from),
     )
 
 
 def message_row(message: OutboxMessage) -> Values:
     """A message as it is stored."""
-    due = message.next_attempt_at
     return {
         "message_id": message.message_id,
         "sink": message.sink,
@@ -271,15 +282,16 @@ def message_row(message: OutboxMessage) -> Values:
         "created_at": to_microseconds(message.created_at),
         "retrain_id": message.retrain_id,
         "attempts": message.attempts,
-        "next_attempt_at": None if due is None else to_microseconds(due),
+        "next_attempt_at": _moment_row(message.next_attempt_at),
         "state": message.state.value,
         "last_error": message.last_error,
+        "kind": message.kind.value,
+        "tried_since": _moment_row(message.tried_since),
     }
 
 
 def message_of(row: Row[Any]) -> OutboxMessage:
     """A stored message."""
-    due = row.next_attempt_at
     return OutboxMessage(
         message_id=row.message_id,
         sink=row.sink,
@@ -288,10 +300,20 @@ def message_of(row: Row[Any]) -> OutboxMessage:
         created_at=from_microseconds(row.created_at),
         retrain_id=row.retrain_id,
         attempts=row.attempts,
-        next_attempt_at=None if due is None else from_microseconds(due),
+        next_attempt_at=_moment_of(row.next_attempt_at),
         state=OutboxState(row.state),
         last_error=row.last_error,
+        kind=MessageKind(row.kind),
+        tried_since=_moment_of(row.tried_since),
     )
+
+
+def _moment_row(moment: datetime | None) -> int | None:
+    return None if moment is None else to_microseconds(moment)
+
+
+def _moment_of(value: int | None) -> datetime | None:
+    return None if value is None else from_microseconds(value)
 
 
 def log_file_row(file: LogFile) -> Values:

@@ -30,6 +30,7 @@ baseline = Table(
     Column("model_version", Text, primary_key=True),
     Column("document", Text, nullable=False),
     Column("registered_at", BigInteger, nullable=False),
+    Column("role", Text, nullable=False, server_default="live"),
 )
 
 mark = Table("mark", metadata, Column("name", Text, primary_key=True), Column("value", BigInteger, nullable=False))
@@ -127,6 +128,9 @@ retrain = Table(
     Column("reason", Text, nullable=False),
     Column("alert_ids", Text, nullable=False),
     Column("new_version", Text),
+    Column("segment", Text, nullable=False, server_default=""),
+    Column("calls", Text, nullable=False, server_default="[]"),
+    Column("watched_from", BigInteger),
     Index("retrain_by_model", "model", "triggered"),
 )
 
@@ -138,6 +142,7 @@ retrain_step = Table(
     Column("at", BigInteger, nullable=False),
     Column("state", Text, nullable=False),
     Column("note", Text, nullable=False),
+    Column("by", Text, nullable=False, server_default=""),
 )
 
 message = Table(
@@ -154,8 +159,12 @@ message = Table(
     Column("next_attempt_at", BigInteger),
     Column("state", Text, nullable=False),
     Column("last_error", Text, nullable=False),
+    Column("kind", Text, nullable=False, server_default="retrain"),
+    Column("tried_since", BigInteger),
     UniqueConstraint("message_id", name="message_once"),
     Index("message_by_state", "state", "created_at"),
+    Index("message_by_sink", "state", "sink", "model", "ordinal"),
+    Index("message_by_retrain", "retrain_id"),
 )
 
 log_file = Table(

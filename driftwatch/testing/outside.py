@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from driftwatch.ports import OutboxMessage
+from driftwatch.ports import MessageKind, OutboxMessage
 
 
 class ManualClock:
@@ -41,6 +41,8 @@ class RecordingSink:
     ----------
     name
         What messages call it.
+    takes
+        What it is told of; retrains by default.
     failures
         Errors to raise from the first deliveries, one each (`SinkUnavailable`, `SinkRejected`); after them it takes
         everything.
@@ -53,8 +55,14 @@ class RecordingSink:
         How often it was asked, failures included.
     """
 
-    def __init__(self, name: str = "recording", failures: Iterable[Exception] = ()) -> None:
+    def __init__(
+        self,
+        name: str = "recording",
+        failures: Iterable[Exception] = (),
+        takes: Iterable[MessageKind] = (MessageKind.RETRAIN,),
+    ) -> None:
         self.name = name
+        self.takes = frozenset(takes)
         self.messages: list[OutboxMessage] = []
         self.attempts = 0
         self._failures = deque(failures)

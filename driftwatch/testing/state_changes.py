@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
+from driftwatch.core.episodes import FINISHED
 from driftwatch.core.records import Alert, AlertState, RetrainEpisode, RetrainStep, WindowRecord, WindowStage
-from driftwatch.core.retrain import FINISHED
 from driftwatch.core.windows import to_microseconds
 from driftwatch.errors import StateConflict, UnknownRetrain
 from driftwatch.ports import LogFile, OutboxMessage, OutboxState, StoredBaseline, StoredSlice, StoredStream, StreamKey
@@ -80,7 +80,13 @@ class MemoryStateTransaction(MemoryLabelJoin):
             raise StateConflict(f"A retrain with the id {episode.retrain_id!r} is open already. Use another id.")
         self._contents.retrains[episode.retrain_id] = episode
 
-    def step_retrain(self, retrain_id: str, step: RetrainStep, new_version: str | None = None) -> None:
+    def step_retrain(
+        self,
+        retrain_id: str,
+        step: RetrainStep,
+        new_version: str | None = None,
+        watched_from: datetime | None = None,
+    ) -> None:
         """Append to the history and take the step's state.
 
         Raises
@@ -96,6 +102,7 @@ class MemoryStateTransaction(MemoryLabelJoin):
             state=step.state,
             history=(*episode.history, step),
             new_version=new_version if new_version is not None else episode.new_version,
+            watched_from=watched_from if watched_from is not None else episode.watched_from,
         )
 
     def put_message(self, message: OutboxMessage) -> None:
@@ -136,7 +143,8 @@ class MemoryStateTransaction(MemoryLabelJoin):
     def forget_messages(self, before: datetime, limit: int) -> int:
         """Forget old messages that nobody waits for."""
         messages = self._contents.messages
-        old = [one for one in messages.values() if one.state is not OutboxState.PENDING and one.created_at < before]
+        waiting = {OutboxState.PENDING, OutboxState.HELD}
+        old = [one for one in messages.values() if one.state not in waiting and one.created_at < before]
         return _drop(messages, [one.message_id for one in sorted(old, key=lambda one: one.created_at)[:limit]])
 
     def add_log_files(self, files: Sequence[LogFile]) -> None:

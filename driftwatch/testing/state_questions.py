@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
 from datetime import date, datetime
 
 from driftwatch.core.records import Alert, AlertState, RetrainEpisode, WindowKey, WindowRecord, WindowStage
@@ -120,13 +120,26 @@ class MemoryStateReader:
         return self._contents.windows.get(key)
 
     def alerts(
-        self, model: str | None = None, *, state: AlertState | None = None, limit: int | None = None
+        self,
+        model: str | None = None,
+        *,
+        state: AlertState | None = None,
+        is_open: bool = False,
+        limit: int | None = None,
     ) -> list[Alert]:
         """Alerts, newest first."""
         found = [
-            one for one in self._contents.alerts.values() if model in (None, one.model) and state in (None, one.state)
+            one
+            for one in self._contents.alerts.values()
+            if model in (None, one.model)
+            and state in (None, one.state)
+            and not (is_open and one.state is AlertState.RESOLVED)
         ]
         return sorted(found, key=lambda one: (one.started, one.alert_id), reverse=True)[:limit]
+
+    def alert(self, alert_id: str) -> Alert | None:
+        """One alert."""
+        return self._contents.alerts.get(alert_id)
 
     def retrains(self, model: str | None = None, *, limit: int | None = None) -> list[RetrainEpisode]:
         """Retrain episodes, newest first."""
@@ -138,12 +151,43 @@ class MemoryStateReader:
         return self._contents.retrains.get(retrain_id)
 
     def outbox(
-        self, *, state: OutboxState | None = None, due_at: datetime | None = None, limit: int | None = None
+        self,
+        *,
+        state: OutboxState | None = None,
+        due_at: datetime | None = None,
+        retrain_id: str | None = None,
+        limit: int | None = None,
     ) -> list[OutboxMessage]:
         """Messages, oldest first."""
-        found: Iterable[OutboxMessage] = self._contents.messages.values()
-        found = [one for one in found if state in (None, one.state) and (due_at is None or _is_due(one, due_at))]
+        found = [
+            one
+            for one in self._contents.messages.values()
+            if state in (None, one.state)
+            and retrain_id in (None, one.retrain_id)
+            and (due_at is None or _is_due(one, due_at))
+        ]
         return sorted(found, key=lambda one: one.created_at)[:limit]
+
+    def heads(self, sink: str, due_at: datetime, limit: int) -> list[OutboxMessage]:
+        """What a sink is to be told next: of each model its oldest pending message, where its time has come."""
+        oldest: dict[str, OutboxMessage] = {}
+        for one in self._contents.messages.values():
+            if one.sink == sink and one.state is OutboxState.PENDING:
+                oldest.setdefault(one.model, one)
+        due = [one for one in oldest.values() if _is_due(one, due_at)]
+        # Sorting keeps the order of those that are equal, which is that of their first being put.
+        placed = [one for one in self._contents.messages.values() if one in due]
+        placed.sort(key=lambda one: (one.next_attempt_at is not None, one.next_attempt_at or due_at))
+        return placed[:limit]
+
+    def message(self, message_id: str) -> OutboxMessage | None:
+        """One message."""
+        return self._contents.messages.get(message_id)
+
+    def pending_sinks(self) -> dict[str, int]:
+        """How many messages are pending for each sink."""
+        pending = [one.sink for one in self._contents.messages.values() if one.state is OutboxState.PENDING]
+        return dict(Counter(pending))
 
     def log_days(self, small_rows: int) -> list[LogDay]:
         """The files that count, summed up by day, oldest first."""

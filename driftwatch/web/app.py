@@ -21,6 +21,7 @@ from driftwatch.web.ingest import IngestRoutes
 from driftwatch.web.metrics import CONTENT_TYPE, ServiceCollector, render_with
 from driftwatch.web.models import models_router
 from driftwatch.web.openapi import document_front_routes
+from driftwatch.web.outbox import outbox_router
 from driftwatch.web.page import page_router
 from driftwatch.web.parts import ServiceParts, WebSettings
 from driftwatch.web.problems import add_problem_handlers
@@ -71,8 +72,9 @@ def build_app(service: ServiceParts, settings: WebSettings) -> Front:
     for router in (
         models_router(operations, settings.max_body_bytes),
         windows_router(operations),
-        alerts_router(operations),
+        alerts_router(operations, settings.max_body_bytes),
         retrains_router(operations, settings.max_body_bytes),
+        outbox_router(operations),
         events_router(operations, settings.data),
         health_router(operations, says_why=not settings.tokens),
         page_router(operations),

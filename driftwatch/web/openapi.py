@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI
 
+from driftwatch.web.alerts import Signature, Silence
 from driftwatch.web.guard import CLOUDEVENTS_PATHS, scope_of
 from driftwatch.web.health import Health
 from driftwatch.web.ingest import Kind, Taken
@@ -21,6 +22,7 @@ from driftwatch.wire.native import MAX_EVENTS, LabelEvent, PredictionEvent
 
 _REFERENCE = "#/components/schemas/{name}"
 _EVENTS = {Kind.PREDICTIONS: PredictionEvent, Kind.LABELS: LabelEvent}
+_BODIES = (RetrainReport, Signature, Silence)
 _EXAMPLES: Mapping[Kind, dict[str, Any]] = {
     Kind.PREDICTIONS: {
         "prediction_id": "0198c5f0-9d7e-7c11-a3f2-5f6c1f0b7a11",
@@ -106,8 +108,6 @@ def _tell_who_may_ask(paths: dict[str, Any]) -> None:
 
 def _front_paths() -> tuple[dict[str, Any], dict[str, Any]]:
     types = (PredictionEvent, LabelEvent, Taken, Health, Problem)
-    report = RetrainReport.model_json_schema(ref_template=_REFERENCE.replace("{name}", "{model}"))
-    report.pop("$defs")  # FastAPI has these among its own shapes
     _, schemas = msgspec.json.schema_components(types, ref_template=_REFERENCE)
     paths: dict[str, Any] = {f"/v1/models/{{model}}/{kind.value}": {"post": _ingest(kind)} for kind in Kind}
     paths |= {path: {"post": _cloudevents(path)} for path in sorted(CLOUDEVENTS_PATHS)}
@@ -120,7 +120,8 @@ def _front_paths() -> tuple[dict[str, Any], dict[str, Any]]:
             "responses": {"200": _json_body("It answers.", "Health")},
         }
     }
-    return paths, {**schemas, "RetrainReport": report}
+    bodies = {one.__name__: one.model_json_schema() for one in _BODIES}
+    return paths, {**schemas, **bodies}
 
 
 def _ingest(kind: Kind) -> dict[str, Any]:

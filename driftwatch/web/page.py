@@ -11,9 +11,10 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query
 from starlette.responses import HTMLResponse, Response
 
+from driftwatch.core.alert_lives import FIRES
+from driftwatch.core.episodes import FINISHED
 from driftwatch.core.performance import LOSS_MEASURE
 from driftwatch.core.records import Alert, AlertKind, AlertState, Status, Verdict, WindowRecord
-from driftwatch.core.retrain import FINISHED
 from driftwatch.errors import UnknownModel
 from driftwatch.pipeline.operations import MetricsFacts, ModelSummary, Operations
 from driftwatch.web.html import html, number, span, style, words
@@ -25,6 +26,7 @@ ALERTS = 12
 RETRAINS = 10
 REFRESH_SECONDS = 15
 
+_HEARD = FIRES - {AlertState.SILENCED}
 _LOSSES = tuple(dict.fromkeys(LOSS_MEASURE.values()))
 _ATTENTION = {Status.DRIFT: 0, Status.ERROR: 1, Status.WARNING: 2}
 
@@ -94,7 +96,8 @@ def page_router(operations: Operations) -> APIRouter:
             cards=[_card(one, one is chosen, refresh) for one in facts.models],
             detail=_detail(operations, facts, chosen) if chosen else None,
             alerts=alerts,
-            firing=len(facts.firing),
+            firing=sum(one.state is not AlertState.SILENCED for one in facts.firing),
+            silenced=sum(one.state is AlertState.SILENCED for one in facts.firing),
             retrains=retrains,
             open_retrains=sum(one.state not in FINISHED for one in retrains),
             headline=_headline(facts),
@@ -120,7 +123,7 @@ def _chosen(models: Sequence[ModelSummary], alerts: Sequence[Alert], asked: str 
             if one.model == asked:
                 return one
         raise UnknownModel(asked)
-    firing = {alert.model for alert in alerts if alert.state is AlertState.FIRING}
+    firing = {alert.model for alert in alerts if alert.state in _HEARD}
     return min(models, key=lambda one: (one.model not in firing, _urgency(one), one.model), default=None)
 
 
@@ -145,7 +148,7 @@ def _address(model: str | None, refresh: int) -> str:
 def _headline(facts: MetricsFacts) -> str:
     if not facts.models:
         return "No model is registered yet"
-    firing = len({alert.model for alert in facts.firing})
+    firing = len({alert.model for alert in facts.firing if alert.state in _HEARD})
     count = len(facts.models)
     if firing:
         return f"{firing} of {count} models need attention" if count > 1 else f"{facts.models[0].model} needs attention"

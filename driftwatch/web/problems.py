@@ -21,6 +21,8 @@ from driftwatch.errors import (
     StateConflict,
     StoreError,
     StoreFull,
+    UnknownAlert,
+    UnknownMessage,
     UnknownModel,
     UnknownRetrain,
     UnknownVersion,
@@ -38,6 +40,8 @@ _KINDS: tuple[tuple[type[DriftwatchError], HTTPStatus, str], ...] = (
     (UnknownModel, HTTPStatus.NOT_FOUND, "unknown-model"),
     (UnknownVersion, HTTPStatus.NOT_FOUND, "unknown-version"),
     (UnknownRetrain, HTTPStatus.NOT_FOUND, "unknown-retrain"),
+    (UnknownAlert, HTTPStatus.NOT_FOUND, "unknown-alert"),
+    (UnknownMessage, HTTPStatus.NOT_FOUND, "unknown-message"),
     (StateConflict, HTTPStatus.CONFLICT, "conflict"),
     (InputError, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-input"),
     (StoreFull, HTTPStatus.SERVICE_UNAVAILABLE, "no-room"),
@@ -47,6 +51,8 @@ _FIELDS: dict[type[DriftwatchError], str] = {
     UnknownModel: "model",
     UnknownVersion: "model_version",
     UnknownRetrain: "retrain_id",
+    UnknownAlert: "alert_id",
+    UnknownMessage: "message_id",
 }
 
 

@@ -20,6 +20,7 @@ from driftwatch.core.records import (
     VerdictReason,
     WindowStage,
 )
+from driftwatch.ports import MessageKind, OutboxState
 
 
 def _json_number(value: object) -> object:
@@ -131,6 +132,15 @@ class PerformanceView(View):
     windows: tuple[PerformanceWindowView, ...]
 
 
+class AlertStepView(View):
+    """One line of an alert's history."""
+
+    at: datetime
+    state: AlertState
+    by: str = Field(description="Who did it; empty for driftwatch itself.")
+    note: str
+
+
 class AlertView(View):
     """A verdict with a life."""
 
@@ -146,6 +156,9 @@ class AlertView(View):
     evidence: Number
     reason: str
     resolution: str = Field(description="Why it ended; empty while it fires.")
+    windows: int = Field(description="How many windows in a row drifted.")
+    silenced_until: datetime | None = Field(description="Until then it calls for no retrain, and nobody is told.")
+    history: tuple[AlertStepView, ...]
 
 
 class RetrainStepView(View):
@@ -154,6 +167,7 @@ class RetrainStepView(View):
     at: datetime
     state: RetrainState
     note: str
+    by: str = Field(description="The person who did it; empty for driftwatch and the trainer.")
 
 
 class RetrainView(View):
@@ -169,6 +183,24 @@ class RetrainView(View):
     alert_ids: tuple[str, ...]
     history: tuple[RetrainStepView, ...]
     new_version: str | None
+    segment: str = Field(description="Where; empty for all rows.")
+    calls: tuple[str, ...] = Field(description="The policy's conditions that were met.")
+    watched_from: datetime | None = Field(description="The promotion, in event time: later windows show what it did.")
+
+
+class MessageView(View):
+    """A notification, without its body."""
+
+    message_id: str
+    sink: str
+    kind: MessageKind
+    model: str
+    retrain_id: str | None
+    state: OutboxState
+    created_at: datetime
+    attempts: int
+    next_attempt_at: datetime | None
+    last_error: str
 
 
 class ModelView(View):
@@ -196,11 +228,13 @@ class RegisteredView(View):
 
 
 __all__ = [
+    "AlertStepView",
     "AlertView",
     "ChangeView",
     "DriftView",
     "DriftWindowView",
     "FindingView",
+    "MessageView",
     "ModelView",
     "PerformanceView",
     "PerformanceWindowView",

@@ -100,7 +100,7 @@ def test_a_step_that_fails_leaves_its_windows_stale(world, monkeypatch: pytest.M
 
     world.predict([one.prediction for one in day(0, 50, name="late")])
     with monkeypatch.context() as broken:
-        broken.setattr("driftwatch.pipeline.alerts.follow", fails)
+        broken.setattr("driftwatch.pipeline.alerts.AlertLives.follow", fails)
         with pytest.raises(OSError, match="broken"):
             world.settle()
     assert window_of(world, 0).rows == 200

@@ -148,10 +148,19 @@ def test_ids_beyond_the_horizon_are_not_built_again(data: Path) -> None:
     assert found(data, Condition.REPAIRED, repair=True, horizon_seconds=1e-6)["spool.db.ids"].startswith("4 ids")
 
 
+OF_THE_RETRAIN_LOOP = (
+    ("baseline", "role"), ("retrain", "segment"), ("retrain", "calls"), ("retrain", "watched_from"),
+    ("retrain_step", '"by"'), ("message", "kind"), ("message", "tried_since"),
+)  # fmt: skip
+
+
 def test_an_older_state_is_brought_up_to_date(data: Path) -> None:
     change(
         data / "state.db",
         "ALTER TABLE log_file DROP COLUMN retired_at",
+        "DROP INDEX message_by_sink",
+        "DROP INDEX message_by_retrain",
+        *(f"ALTER TABLE {table} DROP COLUMN {column}" for table, column in OF_THE_RETRAIN_LOOP),
         "UPDATE alembic_version SET version_num = '0003'",
     )
     assert found(data) == {}
