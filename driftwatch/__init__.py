@@ -14,14 +14,16 @@ if TYPE_CHECKING:
     from driftwatch.capture.watching import watch
     from driftwatch.comparison import compare
     from driftwatch.core.baseline import Baseline
+    from driftwatch.monitor import Monitor
 
 __version__ = "0.1.0"
 
-__all__ = ["Baseline", "Client", "__version__", "compare", "watch"]
+__all__ = ["Baseline", "Client", "Monitor", "__version__", "compare", "watch"]
 
 _HOME = {
     "Baseline": "driftwatch.core.baseline",
     "Client": "driftwatch.capture.client",
+    "Monitor": "driftwatch.monitor",
     "compare": "driftwatch.comparison",
     "watch": "driftwatch.capture.watching",
 }

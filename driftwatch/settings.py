@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from datetime import timedelta
 from pathlib import Path
@@ -228,8 +228,21 @@ class Settings(BaseSettings):
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, _CONFIG.get())
 
 
-def load_settings(config: Path | None = None, **options: Any) -> Settings:
+Defaults = Callable[[Settings], Mapping[str, Any]]
+"""Given the settings as they were written, values for those that were not: see ``model_fields_set``."""
+
+
+def load_settings(config: Path | None = None, *, defaults: Defaults | None = None, **options: Any) -> Settings:
     """Read all settings; options that are None count as not given.
+
+    Parameters
+    ----------
+    config
+        The TOML file.
+    defaults
+        Other defaults than the service's.
+    **options
+        Values that go before all others.
 
     Raises
     ------
@@ -244,6 +257,10 @@ def load_settings(config: Path | None = None, **options: Any) -> Settings:
     given = {name: value for name, value in options.items() if value is not None}
     try:
         settings = Settings(**given)
+        if defaults is not None:
+            written = settings.model_fields_set
+            chosen = {name: one for name, one in defaults(settings).items() if name not in written}
+            settings = Settings(**chosen, **given)
         budget = judge_policy(settings).budget
         budget.run_length(None if isinstance(settings.window, int) else settings.window.total_seconds())
     except ValidationError as error:
@@ -342,18 +359,19 @@ def settings_table() -> list[tuple[str, str, str, str]]:
     rows = []
     for name, field in Settings.model_fields.items():
         default = getattr(Settings.model_construct(), name)
-        rows.append((name, f"{PREFIX}{name.upper()}", _shown(default), field.description or ""))
+        rows.append((name, f"{PREFIX}{name.upper()}", setting_text(default), field.description or ""))
     return rows
 
 
-def _shown(default: Any) -> str:
+def setting_text(default: Any) -> str:
+    """A value as the documentation has it."""
     match default:
         case timedelta():
             return format_duration(default)
         case tuple():
             return ", ".join(default)
         case dict():
-            return "; ".join(f"{name} = {_shown(value)}" for name, value in default.items())
+            return "; ".join(f"{name} = {setting_text(value)}" for name, value in default.items())
         case bool():
             return str(default).lower()
         case SecretStr() | BaseModel() | None:

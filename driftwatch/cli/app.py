@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from driftwatch import __version__
+from driftwatch.cli.backtest import backtest
 from driftwatch.cli.backup import backup, restore
 from driftwatch.cli.baseline import fit, show
 from driftwatch.cli.check import check
@@ -43,6 +44,7 @@ app.add_typer(token_app, name="token")
 app.command()(check)
 app.command()(serve)
 app.command()(proxy)
+app.command()(backtest)
 app.command()(replay)
 app.command()(export)
 app.command()(backup)

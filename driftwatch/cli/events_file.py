@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from driftwatch.capture.values import class_name, plain, plain_list, rfc_3339
+from driftwatch.core.event_names import EventNames
 from driftwatch.core.schema import Schema
 from driftwatch.errors import FileError
 
@@ -19,63 +20,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _IDS = uuid.UUID("5ce0e9a5-6532-5b17-9f5c-0f0e5d2f3a51")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ColumnNames:
-    """Which column of the file is what; None where the file has no such column."""
-
-    prediction: str | None
-    scores: tuple[str, ...]
-    label: str | None
-    event_time: str | None
-    label_time: str | None
-    prediction_id: str | None
-    segment: str | None
-    model_version: str | None
-
-    @property
-    def reserved(self) -> set[str]:
-        """The columns that are no features."""
-        single = (
-            self.prediction, self.label, self.event_time, self.label_time,
-            self.prediction_id, self.segment, self.model_version,
-        )  # fmt: skip
-        return {*self.scores, *(name for name in single if name is not None)}
-
-    @classmethod
-    def found(cls, columns: Sequence[str], schema: Schema) -> ColumnNames:
-        """The usual names, or those that the reference had.
-
-        Raises
-        ------
-        FileError
-            If there is neither a prediction nor a label for a prediction id.
-        """
-        present = set(columns)
-
-        def name(*candidates: str | None) -> str | None:
-            return next((one for one in candidates if one in present), None)
-
-        scores = ("score",) if "score" in present else schema.scores
-        names = cls(
-            prediction=name("prediction", schema.prediction),
-            scores=scores if present.issuperset(scores) else (),
-            label=name("label", schema.label),
-            event_time=name("event_time", schema.timestamp),
-            label_time=name("label_time"),
-            prediction_id=name("prediction_id"),
-            segment=name("segment"),
-            model_version=name("model_version"),
-        )
-        if names.prediction is None and (names.label is None or names.prediction_id is None):
-            wanted = "prediction" if schema.prediction in {None, "prediction"} else f"prediction or {schema.prediction}"
-            raise FileError(
-                f"has no column {wanted}.",
-                field="EVENTS",
-                remedy="Give a file with the model's predictions, or one with prediction_id and label.",
-            )
-        return names
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +60,10 @@ def read_parts(path: Path, schema: Schema, *, rows: int, by_time: bool) -> Itera
     FileError
         If the file cannot be read, or has no predictions.
     """
-    names: ColumnNames | None = None
+    names: EventNames | None = None
     digest = cache(lambda: _digest(path))
     for first_row, table in _tables(path, schema, rows, by_time):
-        names = names or ColumnNames.found(table.column_names, schema)
+        names = names or _names(table.column_names, schema)
         yield _part(table, names, schema, digest, first_row)
 
 
@@ -148,7 +92,7 @@ def _tables(path: Path, schema: Schema, rows: int, by_time: bool) -> Iterator[tu
     import pyarrow as pa
 
     whole = read_table(path)
-    time_column = ColumnNames.found(whole.column_names, schema).event_time
+    time_column = _names(whole.column_names, schema).event_time
     if time_column is None:
         raise FileError(
             "has no column event_time to sort by.", field="EVENTS", remedy="Leave --by-time out: rows keep their order."
@@ -163,9 +107,13 @@ def _tables(path: Path, schema: Schema, rows: int, by_time: bool) -> Iterator[tu
 _ROW = "driftwatch:row"
 
 
-def _part(
-    table: pa.Table, names: ColumnNames, schema: Schema, digest: Callable[[], str], first_row: int | None
-) -> Part:
+def _names(columns: Sequence[str], schema: Schema) -> EventNames:
+    names = EventNames.found(columns, schema)
+    names.check(schema, labels_alone=True, error=FileError)
+    return names
+
+
+def _part(table: pa.Table, names: EventNames, schema: Schema, digest: Callable[[], str], first_row: int | None) -> Part:
     count = table.num_rows
     columns = {name: table[name].to_pylist() for name in table.column_names}
     rows = columns.pop(_ROW, None) or range(first_row or 0, (first_row or 0) + count)
@@ -257,4 +205,4 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "blake2b").hexdigest()
 
 
-__all__ = ["ColumnNames", "Label", "Part", "Prediction", "count_rows", "read_parts"]
+__all__ = ["Label", "Part", "Prediction", "count_rows", "read_parts"]

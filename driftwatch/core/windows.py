@@ -243,6 +243,10 @@ class WindowPlan:
         """The start of the last window that holds ``position``."""
         return position - (position - self._origin) % self.slide_length
 
+    def window_starts(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The start of the last window that holds each row; same shape."""
+        return positions - (positions - self._origin) % self.slide_length
+
     def windows_over(self, position: int) -> range:
         """The starts of all windows that hold ``position``, in order. No window begins before the first row."""
         last = self.window_start(position)
