@@ -297,7 +297,9 @@ class SliceKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredSlice:
-    """A slice's mergeable sums: ``profile`` and ``performance`` are what ``core`` encodes itself to.
+    """A slice's mergeable sums: ``profile``, ``performance`` and ``labelled`` are what ``core`` encodes itself to.
+
+    ``labelled`` is the profile of what the model answered for the rows that have a label; empty where nobody counted.
 
     ``first_event`` is the earliest event time of its rows; ``reached`` is how far the stream had come with the last
     of them: its latest event time until then. Both in microseconds since 1970 UTC.
@@ -310,6 +312,7 @@ class StoredSlice:
     reached: int
     profile: bytes
     performance: bytes
+    labelled: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

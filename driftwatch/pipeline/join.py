@@ -14,6 +14,7 @@ from driftwatch.core.performance import PerformanceSums
 from driftwatch.core.profile import Profile
 from driftwatch.core.records import Task, WindowStage
 from driftwatch.core.segments import ALL_ROWS, divided
+from driftwatch.core.selection import answers_of
 from driftwatch.core.table import Names, Numbers, Table, Values, name_of
 from driftwatch.core.windows import MICROSECONDS
 from driftwatch.pipeline import marks
@@ -76,6 +77,7 @@ def _add_joined(work: Work, model: str, joined: JoinedLabels) -> None:
             continue
         sums.performance += _quality(baseline, predictions, labels, joined.values, rows)
         sums.profile += _label_profile(baseline, labels.take(rows))
+        sums.labelled += _answers(baseline, predictions, joined.values, rows[~corrected[rows]])
         before = rows[corrected[rows]]
         if len(before):
             sums.performance -= _quality(baseline, predictions, replaced, joined.values, before)
@@ -123,6 +125,17 @@ def _quality(
     schema = baseline.schema
     scores = packed[rows, 1 : 1 + len(schema.scores)]
     return PerformanceSums.of(schema.task, schema.classes, predictions.take(rows), labels.take(rows), list(scores.T))
+
+
+def _answers(baseline: Baseline, predictions: Values, packed: NDArray[np.float64], rows: NDArray[np.intp]) -> Profile:
+    """What the model answered for rows that now have a label."""
+    schema = baseline.schema
+    columns: dict[str, Values] = {
+        name: Numbers(np.ascontiguousarray(packed[rows, position])) for position, name in enumerate(schema.scores, 1)
+    }
+    if schema.prediction is not None:
+        columns[schema.prediction] = predictions.take(rows)
+    return Profile.of(answers_of(baseline), Table(columns, len(rows)))
 
 
 def _label_profile(baseline: Baseline, labels: Values) -> Profile:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from types import MappingProxyType
 
+from driftwatch.core.baseline import Baseline
 from driftwatch.core.conclusion import worst
 from driftwatch.core.evidence import Turn
 from driftwatch.core.judge import (
@@ -33,6 +34,7 @@ from driftwatch.pipeline.baselines import Baselines
 from driftwatch.pipeline.due import DueWindow, first_judged, judged_again
 from driftwatch.pipeline.memory import decoded, encoded
 from driftwatch.pipeline.past import forget_memories, resolve_for_replaced_versions
+from driftwatch.pipeline.quality import is_same, performance_of, quality_of
 from driftwatch.pipeline.retrain import Asker, Asking, Situation
 from driftwatch.pipeline.stages import STAGES, stale, with_judged_before, with_stale
 from driftwatch.pipeline.telemetry import Tally
@@ -231,7 +233,7 @@ class Judge:
         transaction.put_memory(due.stream, stage, due.start, remembered)
         before = transaction.window(key)
         again = before is not None and (stage is WindowStage.CLOSED or before.stage is WindowStage.COMPLETE)
-        window = self._window(before, due, sums, judgement, again=again)
+        window = self._window(before, due, baseline, sums, judgement, again=again)
         if window != before:
             transaction.put_window(window)
         alerts = self._lives.follow(transaction, tally, key, judgement.verdicts, self._clock.now(), again=again)
@@ -257,27 +259,37 @@ class Judge:
         return Turn(plan.turn(due.start), plan.overlap, stake)
 
     def _window(
-        self, before: WindowRecord | None, due: DueWindow, sums: SliceSums, judgement: Judgement, *, again: bool
+        self,
+        before: WindowRecord | None,
+        due: DueWindow,
+        baseline: Baseline,
+        sums: SliceSums,
+        judgement: Judgement,
+        *,
+        again: bool,
     ) -> WindowRecord:
         """The window's record: what was found in this stage takes the place of what had been."""
         kept_findings, kept_verdicts = _of_other_stage(before, due.stage)
         findings, verdicts = (*kept_findings, *judgement.findings), (*kept_verdicts, *judgement.verdicts)
         if due.stage is WindowStage.CLOSED:
             findings, verdicts = (*judgement.findings, *kept_findings), (*judgement.verdicts, *kept_verdicts)
+        stage = before.stage if before is not None and again else due.stage
+        performance, intervals = performance_of(sums.performance)
         window = WindowRecord(
             key=due.key,
-            stage=before.stage if before is not None and again else due.stage,
+            stage=stage,
             rows=sums.rows,
             labels=sums.labels,
             status=worst(one.status for one in verdicts),
             findings=findings,
             verdicts=verdicts,
-            performance={name: one.value for name, one in sums.performance.measures().items()} if sums.labels else {},
+            performance=performance,
+            quality=quality_of(baseline, sums, intervals, stage, self._settings.judging, self._settings.plan.seconds),
             judged_at=before.judged_at if before is not None else None,
             revised=before.revised if before is not None else 0,
         )
-        if window == before:
-            return window
+        if before is not None and is_same(window, before):
+            return before
         return replace(window, judged_at=self._clock.now(), revised=window.revised + again)
 
     def _due_at(self, streams: Mapping[StreamKey, StoredStream], looked: _Looked) -> int | None:

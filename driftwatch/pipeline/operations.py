@@ -20,6 +20,7 @@ from driftwatch.pipeline.export import EventPart
 from driftwatch.pipeline.judge import stream_time
 from driftwatch.pipeline.loop_operations import LoopOperations
 from driftwatch.pipeline.privacy import Privacy
+from driftwatch.pipeline.provisional import Performances, WindowPerformance
 from driftwatch.pipeline.readers import Readers
 from driftwatch.pipeline.run import Pipeline, Runner
 from driftwatch.pipeline.telemetry import Telemetry
@@ -47,13 +48,17 @@ class ModelSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionFacts:
-    """The newest judged windows of a version, or of a segment of it: of its inputs, and of its quality."""
+    """The newest judged windows of a version, or of a segment of it: of its inputs, and of its quality.
+
+    ``provisional`` is the former with the labels that came by now, where their time is not over; else None.
+    """
 
     model: str
     model_version: str
     segment: str = ALL_ROWS
     inputs: WindowRecord | None
     quality: WindowRecord | None
+    provisional: WindowRecord | None = None
     reference: Mapping[str, Measure]
 
 
@@ -129,6 +134,7 @@ class Operations(LoopOperations):
         self._baselines = baselines
         self._limits = limits
         self._privacy = privacy or Privacy()
+        self._performances = Performances(baselines)
 
     def register_baseline(self, model: str, document: str) -> StoredBaseline:
         """Register a version of a model; the same document again changes nothing.
@@ -227,12 +233,14 @@ class Operations(LoopOperations):
                 limit=min(limit, _MOST_WINDOWS),
             )
 
+    def performances(self, windows: Sequence[WindowRecord]) -> list[WindowPerformance]:
+        """Windows that `windows` answered, with what is known of their quality by now."""
+        with self._state.read() as reader:
+            return self._performances.of(reader, windows)
+
     def reference_performance(self, model: str, model_version: str, segment: str = ALL_ROWS) -> Mapping[str, Measure]:
         """The quality that a version's baseline measured, of a segment of it; empty where it measured none."""
-        baseline = self._baselines.get(model, model_version)
-        part = baseline if segment == ALL_ROWS else baseline.segments.get(segment)
-        performance = part.performance if part is not None else None
-        return performance.sums.measures() if performance is not None else {}
+        return self._performances.reference_measures(model, model_version, segment)
 
     def export(
         self, model: str, *, start: datetime | None = None, end: datetime | None = None, labelled: bool = False
@@ -304,12 +312,14 @@ class Operations(LoopOperations):
             model, model_version=model_version, segment=segment, stage=WindowStage.COMPLETE, limit=1
         )
         self._baselines.get(model, model_version, reader=reader)
+        newest = inputs[0] if inputs and inputs[0].stage is not WindowStage.COMPLETE else None
         return VersionFacts(
             model=model,
             model_version=model_version,
             segment=segment,
             inputs=inputs[0] if inputs else None,
             quality=quality[0] if quality else None,
+            provisional=None if newest is None else self._performances.up_to_date(reader, newest),
             reference=self.reference_performance(model, model_version, segment),
         )
 

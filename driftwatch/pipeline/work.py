@@ -15,6 +15,7 @@ from driftwatch.core.performance import PerformanceSums
 from driftwatch.core.profile import Profile
 from driftwatch.core.records import WindowStage
 from driftwatch.core.segments import SegmentPlan
+from driftwatch.core.selection import answers_of
 from driftwatch.core.windows import WindowPlan
 from driftwatch.pipeline import marks
 from driftwatch.pipeline.baselines import Baselines
@@ -26,7 +27,10 @@ from driftwatch.ports import SliceKey, SpoolEntry, Stale, StateTransaction, Stor
 
 @dataclass(slots=True)
 class SliceSums:
-    """A slice while a step adds to it, or several of them added up."""
+    """A slice while a step adds to it, or several of them added up.
+
+    ``labelled`` counts what the model answered for the rows that have a label, over `answers_of` the baseline.
+    """
 
     rows: int
     labels: int
@@ -34,6 +38,7 @@ class SliceSums:
     reached: int
     profile: Profile
     performance: PerformanceSums
+    labelled: Profile
 
 
 @dataclass(slots=True)
@@ -144,6 +149,7 @@ class Work:
                     reached=sums.reached,
                     profile=sums.profile.to_bytes(),
                     performance=sums.performance.to_bytes(),
+                    labelled=sums.labelled.to_bytes() if sums.labelled.n_rows else b"",
                 )
                 for key, sums in self._slices.items()
                 if sums.rows
@@ -161,8 +167,12 @@ def slice_sums(baseline: Baseline, stored: Sequence[StoredSlice]) -> SliceSums:
     """Stored slices of one version added up; empty sums for none."""
     profile = Profile.empty(baseline)
     performance = PerformanceSums.empty(baseline.schema.task, baseline.schema.classes)
+    answers = answers_of(baseline)
+    labelled = Profile.empty(answers)
     for one in stored:
         profile += Profile.from_bytes(baseline, one.profile)
+        if one.labelled:
+            labelled += Profile.from_bytes(answers, one.labelled)
         performance += PerformanceSums.from_bytes(one.performance)
     return SliceSums(
         rows=sum(one.rows for one in stored),
@@ -171,6 +181,7 @@ def slice_sums(baseline: Baseline, stored: Sequence[StoredSlice]) -> SliceSums:
         reached=max((one.reached for one in stored), default=0),
         profile=profile,
         performance=performance,
+        labelled=labelled,
     )
 
 

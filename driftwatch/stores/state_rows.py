@@ -21,6 +21,7 @@ from driftwatch.core.records import (
     Status,
     Verdict,
     WindowKey,
+    WindowQuality,
     WindowRecord,
     WindowStage,
 )
@@ -44,6 +45,7 @@ _pack = msgspec.msgpack.Encoder().encode
 _findings = msgspec.msgpack.Decoder(tuple[Finding, ...])
 _verdicts = msgspec.msgpack.Decoder(tuple[Verdict, ...])
 _performance = msgspec.msgpack.Decoder(dict[str, float])
+_quality = msgspec.msgpack.Decoder(WindowQuality)
 _alert = msgspec.msgpack.Decoder(Alert)
 _texts = msgspec.json.Decoder(tuple[str, ...])
 
@@ -86,6 +88,7 @@ def slice_row(one: StoredSlice) -> Values:
         "reached": one.reached,
         "profile": one.profile,
         "performance": one.performance,
+        "labelled": one.labelled,
     }
 
 
@@ -99,6 +102,7 @@ def slice_of(row: Row[Any]) -> StoredSlice:
         reached=row.reached,
         profile=row.profile,
         performance=row.performance,
+        labelled=row.labelled or b"",
     )
 
 
@@ -175,6 +179,7 @@ def window_row(window: WindowRecord) -> Values:
         "findings": _pack(window.findings),
         "verdicts": _pack(window.verdicts),
         "performance": _pack(dict(window.performance)),
+        "quality": _pack(window.quality),
         "judged_at": _moment_row(window.judged_at),
         "revised": window.revised,
     }
@@ -199,6 +204,7 @@ def window_of(row: Row[Any]) -> WindowRecord:
         findings=_findings.decode(row.findings),
         verdicts=_verdicts.decode(row.verdicts),
         performance=_performance.decode(row.performance),
+        quality=_quality.decode(row.quality) if row.quality else WindowQuality(),
         judged_at=_moment_of(row.judged_at),
         revised=row.revised,
     )

@@ -69,6 +69,8 @@ slice_ = Table(
     Column("reached", BigInteger, nullable=False),
     Column("profile", LargeBinary, nullable=False),
     Column("performance", LargeBinary, nullable=False),
+    # Empty in slices of earlier versions.
+    Column("labelled", LargeBinary),
 )
 
 # What the evidence was after a window, by the window's first position, so that a window can be judged again.
@@ -101,6 +103,8 @@ judged_window = Table(
     Column("findings", LargeBinary, nullable=False),
     Column("verdicts", LargeBinary, nullable=False),
     Column("performance", LargeBinary, nullable=False),
+    # Empty in windows of earlier versions.
+    Column("quality", LargeBinary),
     Column("judged_at", BigInteger),
     Column("revised", Integer, nullable=False),
 )

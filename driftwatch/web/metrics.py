@@ -181,8 +181,19 @@ def _of_version(version: VersionFacts, measures: frozenset[str]) -> Iterator[Ser
         for name, value in version.quality.performance.items():
             if name in measures:
                 yield Series("performance", (*labels, name, "realized"), value)
+                interval = version.quality.quality.intervals.get(name)
+                if interval is not None:
+                    yield Series("performance_interval", (*labels, name, "lower"), interval.lower)
+                    yield Series("performance_interval", (*labels, name, "upper"), interval.upper)
         if version.quality.rows:
             yield Series("label_coverage_ratio", labels, version.quality.labels / version.quality.rows)
+        for one in version.quality.quality.selection:
+            yield Series("label_selection", (*labels, one.column), one.score)
+    if version.provisional is not None and version.provisional.rows:
+        for name, value in version.provisional.performance.items():
+            if name in measures:
+                yield Series("performance", (*labels, name, "provisional"), value)
+        yield Series("provisional_label_coverage_ratio", labels, version.provisional.labels / version.provisional.rows)
 
 
 def _findings_in_turn(versions: Sequence[VersionFacts]) -> Iterator[Series]:

@@ -42,8 +42,23 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         "window_end_timestamp_seconds", _GAUGE, (*_STREAM, "stage"), "Where the newest judged window ends, event time."
     ),
-    Metric("performance", _GAUGE, (*_STREAM, "metric", "kind"), "Quality of the model: realized, or of the reference."),
+    Metric(
+        "performance",
+        _GAUGE,
+        (*_STREAM, "metric", "kind"),
+        "Quality of the model: realized, provisional while labels are waited for, or of the reference.",
+    ),
+    Metric("performance_interval", _GAUGE, (*_STREAM, "metric", "bound"), "Ends of the realized quality's interval."),
     Metric("label_coverage_ratio", _GAUGE, _STREAM, "Labels by rows of the newest window whose labels had their time."),
+    Metric(
+        "provisional_label_coverage_ratio",
+        _GAUGE,
+        _STREAM,
+        "Labels by rows of the newest window that waits for labels.",
+    ),
+    Metric(
+        "label_selection", _GAUGE, (*_STREAM, "column"), "Share of rows by which labelled ones differ from the others."
+    ),
     Metric("label_delay_seconds", _HISTOGRAM, ("model",), "Time from a prediction to its label, event time."),
     Metric("predictions_total", _COUNTER, _VERSION, "Predictions that were counted in their window."),
     Metric("labels_total", _COUNTER, (*_VERSION, "outcome"), "Labels by what became of them."),

@@ -14,9 +14,10 @@ from starlette.responses import HTMLResponse, Response
 from driftwatch.core.alert_lives import FIRES
 from driftwatch.core.episodes import FINISHED
 from driftwatch.core.performance import LOSS_MEASURE
-from driftwatch.core.records import Alert, AlertKind, AlertState, Status, Verdict, WindowRecord
+from driftwatch.core.records import Alert, AlertKind, AlertState, Status, Verdict, WindowRecord, WindowStage
 from driftwatch.errors import UnknownModel
 from driftwatch.pipeline.operations import MetricsFacts, ModelSummary, Operations
+from driftwatch.pipeline.quality import quality_notices
 from driftwatch.web.html import html, number, span, style, words
 from driftwatch.web.parameters import OneModel
 from driftwatch.web.sparkline import Sparkline
@@ -55,6 +56,7 @@ class WindowRow:
     reference: float | None
     ratio: float | None
     coverage: float | None
+    provisional: bool
     bars: tuple[Bar, ...]
 
 
@@ -78,6 +80,7 @@ class Detail:
     segments: tuple[WindowRow, ...]
     latest: WindowRow | None
     sparkline: Sparkline | None
+    notices: tuple[str, ...]
 
 
 def page_router(operations: Operations) -> APIRouter:
@@ -158,7 +161,8 @@ def _headline(facts: MetricsFacts) -> str:
 
 
 def _detail(operations: Operations, facts: MetricsFacts, summary: ModelSummary) -> Detail:
-    windows = operations.windows(summary.model, limit=WINDOWS)
+    found = operations.performances(operations.windows(summary.model, limit=WINDOWS))
+    windows = [one.window for one in found]
     references = {one.model_version: one.reference for one in facts.versions if one.model == summary.model}
     measure = _measure(windows, [name for one in references.values() for name in one])
     rows = []
@@ -167,11 +171,13 @@ def _detail(operations: Operations, facts: MetricsFacts, summary: ModelSummary) 
         rows.append(_row(window, window.performance.get(measure), known.value if known is not None else None))
     segments = tuple(_segment_rows(facts, summary.model, measure))
     latest = next((row for row in rows if row.loss is not None), None)
+    shown = next((one for one in found if latest is not None and one.window is latest.window), None)
+    notices = tuple(quality_notices(shown.window, shown.source)) if shown is not None else ()
     line = Sparkline.of(
         [(row.window.key.model_version, row.span, row.loss) for row in reversed(rows) if row.loss is not None],
         latest.reference if latest else None,
     )
-    return Detail(summary, words(measure), tuple(rows), segments, latest, line)
+    return Detail(summary, words(measure), tuple(rows), segments, latest, line, notices)
 
 
 def _segment_rows(facts: MetricsFacts, model: str, measure: str) -> Iterator[WindowRow]:
@@ -200,6 +206,7 @@ def _row(window: WindowRecord, loss: float | None, reference: float | None) -> W
         reference=reference,
         ratio=ratio,
         coverage=window.labels / window.rows if window.rows else None,
+        provisional=window.stage is not WindowStage.COMPLETE,
         bars=tuple(_bar(verdict) for verdict in window.verdicts),
     )
 

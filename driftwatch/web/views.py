@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from driftwatch.core.baseline import PerformanceSource
 from driftwatch.core.records import (
     AlertKind,
     AlertState,
@@ -110,12 +111,46 @@ class DriftWindowView(WindowView):
     verdicts: tuple[VerdictView, ...]
 
 
+class IntervalView(View):
+    """How far a measure of quality is known."""
+
+    lower: Number = Field(description="Of an interval of 95 %; null where there is none.")
+    upper: Number
+    labels: int = Field(description="On how many labels it was measured.")
+    error_bound: Number = Field(description="The most that it can differ from the measure of the raw rows.")
+
+
+class LabelSelectionView(View):
+    """How rows with a label differ from those without."""
+
+    column: str
+    score: Number = Field(description="The share of rows that lie elsewhere, less what chance explains.")
+    p_value: Number
+    labelled: int
+    unlabelled: int
+    is_notable: bool
+    text: str
+
+
 class PerformanceWindowView(WindowView):
     """A window with the model's realized quality in it."""
 
+    provisional: bool = Field(description="Whether more labels are waited for: until the window's stage is complete.")
     label_coverage_ratio: Number = Field(description="Labels by rows; null without rows.")
     performance: dict[str, Number]
+    intervals: dict[str, IntervalView]
     reference: dict[str, Number] = Field(description="The same measures when the baseline was fitted.")
+    reference_source: PerformanceSource | None = Field(
+        description="The rows of the reference's quality: held out, or those that the baseline was fitted on."
+    )
+    classes: tuple[str, ...]
+    confusion: tuple[tuple[int, ...], ...] = Field(
+        description="Counts by label, then prediction, over the classes and, last, other names."
+    )
+    selection: tuple[LabelSelectionView, ...] = Field(
+        description="How labelled rows differ from the others, once their labels had their time."
+    )
+    notices: tuple[str, ...] = Field(description="What to know before trusting these numbers.")
 
 
 class DriftView(View):

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
 from driftwatch.core.records import WindowRecord, WindowStage
 from driftwatch.core.segments import ALL_ROWS
 from driftwatch.pipeline.operations import Operations
+from driftwatch.pipeline.provisional import WindowPerformance
+from driftwatch.pipeline.quality import quality_notices
 from driftwatch.web.parameters import From, Limit, ModelName, ModelVersion, Segment, To, check_range
 from driftwatch.web.problem_document import problem_responses
 from driftwatch.web.views import (
     DriftView,
     DriftWindowView,
     FindingView,
+    IntervalView,
+    LabelSelectionView,
     PerformanceView,
     PerformanceWindowView,
     VerdictView,
@@ -57,8 +61,13 @@ def windows_router(operations: Operations) -> APIRouter:
         segment: Segment = ALL_ROWS,
         model_version: ModelVersion = None,
         limit: Limit = None,
+        *,
+        provisional: Annotated[bool, Query(description="Also windows that wait for more labels.")] = False,
     ) -> PerformanceView:
-        """Windows whose labels had their time, newest first; the latest alone without a range and a limit."""
+        """Windows whose labels had their time, newest first; the latest alone without a range and a limit.
+
+        With ``provisional`` those that closed and wait for labels too, with the labels that came by now.
+        """
         check_range(start, end)
         found = operations.windows(
             model,
@@ -66,25 +75,10 @@ def windows_router(operations: Operations) -> APIRouter:
             start=start,
             end=end,
             segment=segment,
-            stage=WindowStage.COMPLETE,
+            stage=None if provisional else WindowStage.COMPLETE,
             limit=limit,
         )
-        references = {
-            version: operations.reference_performance(model, version, segment)
-            for version in {one.key.model_version for one in found}
-        }
-        return PerformanceView(
-            model=model,
-            windows=tuple(
-                PerformanceWindowView(
-                    **_fields(one),
-                    label_coverage_ratio=one.labels / one.rows if one.rows else None,
-                    performance=dict(one.performance),
-                    reference={name: value.value for name, value in references[one.key.model_version].items()},
-                )
-                for one in found
-            ),
-        )
+        return PerformanceView(model=model, windows=tuple(map(_performance_view, operations.performances(found))))
 
     return router
 
@@ -99,6 +93,24 @@ def _drift_view(window: WindowRecord) -> DriftWindowView:
         **_fields(window),
         findings=tuple(FindingView.model_validate(one) for one in window.findings),
         verdicts=tuple(VerdictView.model_validate(one) for one in window.verdicts),
+    )
+
+
+def _performance_view(found: WindowPerformance) -> PerformanceWindowView:
+    window = found.window
+    quality = window.quality
+    return PerformanceWindowView(
+        **_fields(window),
+        provisional=window.stage is not WindowStage.COMPLETE,
+        label_coverage_ratio=window.labels / window.rows if window.rows else None,
+        performance=dict(window.performance),
+        intervals={name: IntervalView.model_validate(one) for name, one in quality.intervals.items()},
+        reference={name: one.value for name, one in found.reference.items()},
+        reference_source=found.source,
+        classes=found.classes if quality.confusion else (),
+        confusion=quality.confusion,
+        selection=tuple(LabelSelectionView.model_validate(one) for one in quality.selection),
+        notices=tuple(quality_notices(window, found.source)),
     )
 
 

@@ -19,6 +19,8 @@ from driftwatch.core.records import (
     Change,
     Direction,
     Finding,
+    Interval,
+    LabelSelection,
     RetrainEpisode,
     RetrainState,
     RetrainStep,
@@ -28,6 +30,7 @@ from driftwatch.core.records import (
     Verdict,
     VerdictReason,
     WindowKey,
+    WindowQuality,
     WindowRecord,
     WindowStage,
 )
@@ -68,7 +71,14 @@ def baseline(model: str = "m", version: str = "1", at: datetime = T0, document: 
 def slice_at(start: int, *, segment: str = "", version: str = "1", rows: int = 1) -> StoredSlice:
     key = SliceKey(model="m", model_version=version, segment=segment, start=start)
     return StoredSlice(
-        key=key, rows=rows, labels=0, first_event=start, reached=start + 1, profile=b"\x00p", performance=b"\xffq"
+        key=key,
+        rows=rows,
+        labels=0,
+        first_event=start,
+        reached=start + 1,
+        profile=b"\x00p",
+        performance=b"\xffq",
+        labelled=b"\x01r",
     )
 
 
@@ -405,6 +415,15 @@ class TestWindows:
             findings=(finding,),
             verdicts=(verdict,),
             performance={"mean_absolute_error": 9.25},
+            quality=WindowQuality(
+                intervals={"mean_absolute_error": Interval(lower=9.0, upper=math.inf, labels=7, error_bound=0.5)},
+                confusion=((1, 2), (3, 4)),
+                selection=(
+                    LabelSelection(
+                        column="x", score=0.1, p_value=1e-300, labelled=4, unlabelled=6, is_notable=True, text="other"
+                    ),
+                ),
+            ),
             judged_at=T0,
         )
         undefined = replace(window_at(1), findings=(replace(finding, score=math.nan),))

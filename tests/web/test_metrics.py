@@ -23,6 +23,8 @@ from driftwatch.core.records import (
     Change,
     Direction,
     Finding,
+    Interval,
+    LabelSelection,
     RetrainEpisode,
     RetrainState,
     Status,
@@ -31,6 +33,7 @@ from driftwatch.core.records import (
     Verdict,
     VerdictReason,
     WindowKey,
+    WindowQuality,
     WindowRecord,
     WindowStage,
 )
@@ -128,6 +131,22 @@ def test_a_fixed_p_value_is_no_limit_of_the_score() -> None:
     labels = {"model": "flights", "model_version": "1", "kind": "feature_drift", "column": "age", "statistic": "psi"}
     assert value(page, "drift_score", **labels) == 0.3
     assert value(page, "drift_threshold", **labels) is None
+
+
+def test_intervals_and_provisional_quality_stand_beside_the_realized_one() -> None:
+    interval = Interval(lower=11.5, upper=13.5, labels=150)
+    chosen = LabelSelection(
+        column="predicted", score=0.25, p_value=0.0, labelled=150, unlabelled=50, is_notable=True, text="other"
+    )
+    realized = replace(window(), quality=WindowQuality(intervals={"mae": interval}, selection=(chosen,)))
+    waiting = replace(window(labels=20), stage=WindowStage.CLOSED, performance={"mae": 14.0})
+    page = rendered(facts(replace(version(), quality=realized, provisional=waiting)))
+    labels = {"model": "flights", "model_version": "1", "segment": ""}
+    assert value(page, "performance_interval", metric="mae", bound="lower", **labels) == 11.5
+    assert value(page, "performance_interval", metric="mae", bound="upper", **labels) == 13.5
+    assert value(page, "performance", metric="mae", kind="provisional", **labels) == 14.0
+    assert value(page, "provisional_label_coverage_ratio", **labels) == 0.1
+    assert value(page, "label_selection", column="predicted", **labels) == 0.25
 
 
 def test_only_chosen_measures_have_series() -> None:
