@@ -15,15 +15,17 @@ if TYPE_CHECKING:
     from driftwatch.comparison import compare
     from driftwatch.core.baseline import Baseline
     from driftwatch.monitor import Monitor
+    from driftwatch.training.guard import TrainingGuard
 
 __version__ = "0.1.0"
 
-__all__ = ["Baseline", "Client", "Monitor", "__version__", "compare", "watch"]
+__all__ = ["Baseline", "Client", "Monitor", "TrainingGuard", "__version__", "compare", "watch"]
 
 _HOME = {
     "Baseline": "driftwatch.core.baseline",
     "Client": "driftwatch.capture.client",
     "Monitor": "driftwatch.monitor",
+    "TrainingGuard": "driftwatch.training.guard",
     "compare": "driftwatch.comparison",
     "watch": "driftwatch.capture.watching",
 }

@@ -8,7 +8,8 @@
     │   ├── BaselineError       a baseline document of another version, cut short or altered
     │   ├── EventError          one event that does not fit its model's schema
     │   ├── FileError           a file that is absent, unreadable or of an unknown kind
-    │   └── SettingError        a setting with a value that cannot work
+    │   ├── SettingError        a setting with a value that cannot work
+    │   └── RecipeError         a recipe for training that cannot work
     ├── UnknownModel            nobody registered a baseline under this name
     ├── UnknownVersion          the model is known, this version of it is not
     ├── UnknownRetrain          no retrain episode with this id
@@ -21,6 +22,11 @@
     ├── SinkError               a notification was not delivered
     │   ├── SinkUnavailable     it may work later: try again
     │   └── SinkRejected        it never will: do not try again
+    ├── TrainingError           no model came of a training
+    │   ├── TrainingStopped     the training guard stopped it: it can never be promoted
+    │   ├── TrainingFailed      nothing that was tried could be fitted, or its rows are too few
+    │   ├── RowsOpened          the test rows are touched once, and have been
+    │   └── ModelStoreError     a stored model that is absent, altered, or not to be trusted
     └── ServiceError            a driftwatch service did not answer as it should
         ├── ServiceUnavailable  it could not be reached or asked to wait: try again
         └── ServiceRejected     it refused what was sent: do not try again
@@ -77,6 +83,10 @@ class FileError(InputError):
 
 class SettingError(InputError):
     """A setting with a value that cannot work."""
+
+
+class RecipeError(InputError):
+    """A recipe for training that cannot work."""
 
 
 class UnknownModel(DriftwatchError):
@@ -164,6 +174,45 @@ class SinkUnavailable(SinkError):
 
 class SinkRejected(SinkError):
     """The receiver never will take it: do not try again."""
+
+
+class TrainingError(DriftwatchError):
+    """No model came of a training."""
+
+
+class TrainingStopped(TrainingError):
+    """The training guard stopped it.
+
+    Parameters
+    ----------
+    reason
+        One of `driftwatch.training.guard.StopReason`.
+    why
+        The same in words.
+    step
+        The step with which it was stopped, from 1.
+    """
+
+    def __init__(self, reason: str, why: str, step: int) -> None:
+        self.reason = reason
+        self.why = why
+        self.step = step
+        super().__init__(reason, why, step)
+
+    def __str__(self) -> str:
+        return f"Training was stopped at step {self.step}: {self.why} ({self.reason})."
+
+
+class TrainingFailed(TrainingError):
+    """Nothing that was tried could be fitted, or its rows are too few."""
+
+
+class RowsOpened(TrainingError):
+    """The test rows are touched once, and have been."""
+
+
+class ModelStoreError(TrainingError):
+    """A stored model that is absent, altered, or not to be trusted."""
 
 
 class ServiceError(DriftwatchError):

@@ -17,6 +17,7 @@ from driftwatch.cli.doctor import doctor
 from driftwatch.cli.export import export
 from driftwatch.cli.proxy import proxy
 from driftwatch.cli.replay import replay
+from driftwatch.cli.retrain import retrain_app
 from driftwatch.cli.serve import serve
 from driftwatch.cli.token import new
 from driftwatch.errors import DriftwatchError
@@ -41,6 +42,7 @@ token_app.command("new")(new)
 # With one command alone, Typer would take its name away.
 token_app.callback()(lambda: None)
 app.add_typer(token_app, name="token")
+app.add_typer(retrain_app, name="retrain")
 app.command()(check)
 app.command()(serve)
 app.command()(proxy)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -79,6 +79,20 @@ class LogSource:
         Raises
         ------
         InputError
+            As `file`.
+        """
+        with self.file(stretch) as path:
+            yield self._read(path, schema)
+
+    @contextmanager
+    def file(self, stretch: Stretch, *, labelled: bool = False) -> Iterator[Path]:
+        """The rows of a stretch of event time as a Parquet file, which is gone in the end.
+
+        With ``labelled``, a running service leaves out rows without a label; of a folder, all rows come.
+
+        Raises
+        ------
+        InputError
             If no place was named, or two, or an end of the stretch is no time.
         """
         if (self.url is None) == (self.data is None):
@@ -91,18 +105,18 @@ class LogSource:
         with TemporaryDirectory(prefix="driftwatch-") as folder:
             path = Path(folder, "rows.parquet")
             with progress_notice(f"Fetching events of {self.model} …"):
-                self._fetch()(path, start, end)
-            yield self._read(path, schema)
+                if self.url is not None:
+                    self._from_service(path, start, end, labelled=labelled)
+                else:
+                    self._from_folder(path, start, end)
+            yield path
 
-    def _fetch(self) -> Callable[[Path, datetime | None, datetime | None], None]:
-        return self._from_service if self.url is not None else self._from_folder
-
-    def _from_service(self, path: Path, start: datetime | None, end: datetime | None) -> None:
+    def _from_service(self, path: Path, start: datetime | None, end: datetime | None, *, labelled: bool) -> None:
         from driftwatch.cli.service import connected
 
         assert self.url is not None
         with connected(self.url, self.token_file, self.ca) as client:
-            client.export(self.model, start, end, path=path)
+            client.export(self.model, start, end, labelled=labelled, path=path)
 
     def _from_folder(self, path: Path, start: datetime | None, end: datetime | None) -> None:
         from driftwatch.bootstrap import stored_rows

@@ -64,9 +64,10 @@ def test_every_declared_dependency_is_imported(pyproject: dict[str, Any], import
 def test_every_import_is_declared(pyproject: dict[str, Any], imported: set[str]) -> None:
     project = pyproject["project"]
     declared = {distribution(one) for one in project["dependencies"]}
-    optional = {distribution(one) for one in (*project["optional-dependencies"]["demo"], "polars")}
-    # These come with FastAPI, pydantic-settings and Jinja, which promise them.
-    assert imported - declared - optional - {"starlette", "pydantic", "markupsafe"} == set()
+    extras = project["optional-dependencies"]
+    optional = {distribution(one) for one in (*extras["demo"], *extras["training"], "polars")}
+    # These come with FastAPI, pydantic-settings, Jinja and scikit-learn, which promise them.
+    assert imported - declared - optional - {"starlette", "pydantic", "markupsafe", "joblib"} == set()
 
 
 @pytest.mark.parametrize("name", ["runtime", "build", "dev", "container"])

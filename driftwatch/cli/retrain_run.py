@@ -1,0 +1,310 @@
+"""``driftwatch retrain run``: train the next version from a recipe, and promote it if it is better."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from driftwatch.cli.logged import LogSource, Stretch
+from driftwatch.cli.output import Format, console, print_json
+from driftwatch.cli.service import Authority, TokenFile, connected
+from driftwatch.core.windows import parse_duration
+from driftwatch.errors import InputError, ServiceError, ServiceRejected, TrainingError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from driftwatch.capture.client import Client
+    from driftwatch.core.baseline import Baseline
+    from driftwatch.core.records import RetrainEpisode, RetrainState
+    from driftwatch.core.schema import Schema
+    from driftwatch.training.chosen import Trial
+    from driftwatch.training.recipe import Recipe
+    from driftwatch.training.run import Run
+
+NOT_PROMOTED = 1
+_NOT_FOUND = 404
+
+
+def run(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
+    recipe: Annotated[Path, typer.Argument(help="The recipe (TOML): docs/training.md says what it can say.")],
+    url: Annotated[
+        str | None, typer.Option(help="Where driftwatch serve is: rows come from it, and it is told how it goes.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Data folder of a service that is stopped: rows come from its log.")
+    ] = None,
+    file: Annotated[Path | None, typer.Option(help="Rows from a file (.parquet .csv .arrow .ndjson).")] = None,
+    start: Annotated[str | None, typer.Option("--from", help="Event time to begin with.")] = None,
+    end: Annotated[
+        str | None, typer.Option("--to", help="Event time to end before; with --retrain-id, that of the request.")
+    ] = None,
+    retrain_id: Annotated[
+        str | None, typer.Option(help="The retrain that asked for this: its evidence goes into the card.")
+    ] = None,
+    new_version: Annotated[
+        str | None, typer.Option(help="What to call the new version; the next number, or the time, if left out.")
+    ] = None,
+    allow_package: Annotated[
+        list[str] | None, typer.Option(help="Package besides sklearn that the recipe may name estimators of.")
+    ] = None,
+    token_file: TokenFile = None,
+    ca: Authority = None,
+    output_format: Annotated[Format, typer.Option("--format", help="How to print the result.")] = Format.TABLE,
+) -> None:
+    """Train the next version, compare it with the live one, and promote it only if it is better.
+
+    Exit code 0: promoted; 1: rejected, stopped by the training guard, or failed; 2: wrong use.
+
+    Example: driftwatch retrain run flights.toml --url http://localhost:8000
+    """
+    from driftwatch.training.recipe import read_recipe
+
+    read = read_recipe(recipe)
+    with ExitStack() as stack:
+        stack.enter_context(_terminated_like_interrupted())
+        client = None if url is None else stack.enter_context(connected(url, token_file, ca))
+        source = LogSource(model=read.model, url=url, data=data, token_file=token_file, ca=ca)
+        asked = _Asked(start=start, end=end, file=file, new_version=new_version, allowed=tuple(allow_package or ()))
+        try:
+            done = _run(read, recipe.resolve().parent, asked, source, client, retrain_id)
+        except (TrainingError, ServiceError) as error:
+            typer.echo(f"driftwatch: {error}", err=True)
+            raise typer.Exit(NOT_PROMOTED) from None
+    _print(done, read, output_format)
+    if done.outcome != "promoted":
+        raise typer.Exit(NOT_PROMOTED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What the command line says."""
+
+    start: str | None
+    end: str | None
+    file: Path | None
+    new_version: str | None
+    allowed: tuple[str, ...]
+
+
+def _run(
+    recipe: Recipe, base: Path, asked: _Asked, source: LogSource, client: Client | None, retrain_id: str | None
+) -> Run:
+    import msgspec
+
+    from driftwatch.training.estimators import ALLOWED
+    from driftwatch.training.model_card import Evidence
+    from driftwatch.training.model_store import ModelStore
+    from driftwatch.training.run import Job, train
+
+    episode = None if retrain_id is None else _episode(client, retrain_id, recipe.model)
+    former, schema = _former(client, recipe.model)
+    if recipe.guard.metrics_file is not None:
+        guard = msgspec.structs.replace(recipe.guard, metrics_file=str(base / recipe.guard.metrics_file))
+        recipe = msgspec.structs.replace(recipe, guard=guard)
+    store = ModelStore(base / recipe.output.folder, recipe.model, packages=asked.allowed)
+    version = asked.new_version or _next_version(former, store.versions())
+    stretch = _stretch(recipe, asked, episode)
+    with ExitStack() as stack:
+        batches, words = _rows(recipe, asked, source, stretch, stack)
+        shown = stack.enter_context(_progress())
+        job = Job(
+            recipe=recipe,
+            version=version,
+            batches=batches,
+            source=words,
+            store=store,
+            former_version=former,
+            former_schema=schema,
+            evidence=None
+            if episode is None
+            else Evidence(
+                retrain_id=episode.retrain_id,
+                reason=episode.reason,
+                triggered=episode.triggered,
+                until=episode.until,
+                model_version=episode.model_version,
+                alert_ids=episode.alert_ids,
+            ),
+            allowed=ALLOWED | set(asked.allowed),
+            base=base,
+        )
+        service = None if client is None else _Reports(client, retrain_id)
+        return train(job, service, say=shown.say, on_trial=shown.on_trial)
+
+
+class _Reports:
+    """Tells the service how the retrain goes that it asked for, and gives it the new baseline."""
+
+    def __init__(self, client: Client, retrain_id: str | None) -> None:
+        self._client = client
+        self._retrain_id = retrain_id
+
+    def report(self, state: RetrainState, note: str, new_version: str | None = None) -> None:
+        """Say how it goes, where a retrain was asked for."""
+        if self._retrain_id is not None:
+            self._client.retrain_status(self._retrain_id, state, note, new_version)
+
+    def register(self, baseline: Baseline) -> None:
+        """Put it up."""
+        self._client.register(baseline)
+
+
+def _episode(client: Client | None, retrain_id: str, model: str) -> RetrainEpisode:
+    if client is None:
+        raise InputError("needs the service that asked.", field="--retrain-id", remedy="Give --url.")
+    found = next((one for one in client.retrains() if one.retrain_id == retrain_id), None)
+    if found is None:
+        raise InputError(f"no retrain has the id {retrain_id!r}.", field="--retrain-id")
+    if found.model != model:
+        raise InputError(f"is about {found.model!r}; the recipe is for {model!r}.", field="--retrain-id")
+    return found
+
+
+def _former(client: Client | None, model: str) -> tuple[str | None, Schema | None]:
+    """The version that is live, and the schema of its baseline; nothing where the service does not know the model."""
+    if client is None:
+        return None, None
+    from driftwatch.core.baseline import Baseline
+
+    try:
+        baseline = Baseline.from_json(client.baseline(model))
+    except ServiceRejected as error:
+        if error.status != _NOT_FOUND:
+            raise
+        return None, None
+    return baseline.model_version, baseline.schema
+
+
+def _next_version(former: str | None, known: list[str]) -> str:
+    numbers = [int(one) for one in (*known, former or "") if one.isdecimal()]
+    if numbers and (former is None or former.isdecimal()):
+        return str(max(numbers) + 1)
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+
+
+def _stretch(recipe: Recipe, asked: _Asked, episode: RetrainEpisode | None) -> Stretch:
+    end = asked.end if asked.end is not None or episode is None else episode.until.isoformat()
+    stretch = Stretch(start=asked.start, end=end)
+    if recipe.data.last is None or asked.start is not None:
+        return stretch
+    until = stretch.moments()[1] or datetime.now(UTC)
+    return Stretch(start=(until - parse_duration(recipe.data.last)).isoformat(), end=end)
+
+
+def _rows(
+    recipe: Recipe, asked: _Asked, source: LogSource, stretch: Stretch, stack: ExitStack
+) -> tuple[Iterable[pa.Table], str]:
+    """The rows, from the beginning each time, and where they are from."""
+    from driftwatch.sources.files import FileBatches
+
+    if asked.file is not None:
+        batches: Iterable[pa.Table] = FileBatches(asked.file)
+        if stretch:
+            batches = _Between(batches, recipe.data.time, stretch.moments())
+        return batches, f"the file {asked.file.name}"
+    path = stack.enter_context(source.file(stretch, labelled=True))
+    first, last = ("" if one is None else f"{one:%Y-%m-%d %H:%M}" for one in stretch.moments())
+    words = " ".join(part for part in (f"from {first}" if first else "", f"until {last}" if last else "") if part)
+    return FileBatches(path), f"the log of {recipe.model} {words}".rstrip()
+
+
+class _Between:
+    """The rows of a stretch of event time."""
+
+    def __init__(self, batches: Iterable[pa.Table], time: str, ends: tuple[datetime | None, datetime | None]) -> None:
+        self._batches = batches
+        self._time = time
+        self._start, self._end = ends
+
+    def __iter__(self) -> Iterator[pa.Table]:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        for table in self._batches:
+            if self._time not in table.column_names or not pa.types.is_timestamp(table[self._time].type):
+                raise InputError("holds no times to choose rows by.", field=self._time, remedy="Check data.time.")
+            at = table[self._time]
+            kept = pc.is_valid(at)
+            if self._start is not None:
+                kept = pc.and_(kept, pc.greater_equal(at, _as(self._start, at.type)))
+            if self._end is not None:
+                kept = pc.and_(kept, pc.less(at, _as(self._end, at.type)))
+            yield table.filter(kept)
+
+
+def _as(moment: datetime, kind: Any) -> Any:
+    import pyarrow as pa
+
+    return pa.scalar(moment if kind.tz else moment.astimezone(UTC).replace(tzinfo=None), type=kind)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    say: Callable[[str], object]
+    on_trial: Callable[[Trial, float | None], object]
+
+
+@contextmanager
+def _progress() -> Iterator[_Shown]:
+    """Lines and a bar, on a terminal only."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    shown = console(stderr=True)
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=shown, disable=not shown.is_terminal, transient=True) as progress:
+        task = progress.add_task("", total=1.0, visible=False)
+
+        def say(text: str) -> None:
+            if shown.is_terminal:
+                progress.console.print(text, markup=False, highlight=False)
+
+        def on_trial(trial: Trial, share: float | None) -> None:
+            words = f"trial {trial.number}: {trial.state.value} {trial.value:.4g}"
+            progress.update(task, completed=share or 0.0, description=words, visible=True)
+
+        yield _Shown(say, on_trial)
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """Whoever ends the process by SIGTERM has it end as by Ctrl-C: the service is told, and nothing is left behind."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _print(done: Run, recipe: Recipe, output_format: Format) -> None:
+    card = done.card
+    if output_format is Format.JSON:
+        print_json(
+            {
+                "model": recipe.model,
+                "model_version": done.version,
+                "outcome": done.outcome,
+                "reason": done.reason,
+                "text": done.text,
+                "folder": None if done.folder is None else str(done.folder),
+                "comparison": None if card is None else card.comparison,
+            }
+        )
+        return
+    lines = [f"{recipe.model} {done.version}: {done.outcome.value} ({done.reason})", done.text]
+    if done.folder is not None:
+        lines.append(f"The card is {done.folder / 'card.md'}")
+    for line in lines:
+        console().print(line, markup=False, highlight=False)
