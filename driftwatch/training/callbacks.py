@@ -81,6 +81,8 @@ class GuardedEstimator:
         """
         before = _coefficients(self.estimator)
         loss = self._loss(self.estimator, X, y) if before else None
+        if not before and "classes" not in options:
+            self.guard.expect(loss=_loss_of_nothing(y))
         try:
             for start in range(0, len(y), rows or len(y)):
                 end = start + (rows or len(y))
@@ -105,6 +107,14 @@ class GuardedEstimator:
     def _restore(self, values: list[NDArray[np.float64]]) -> None:
         for present, wanted in zip(_arrays(self.estimator), values, strict=False):
             present[...] = wanted
+
+
+def _loss_of_nothing(y: Any) -> float:
+    """The mean squared error of a regression that always says 0."""
+    import numpy as np
+
+    with np.errstate(over="ignore"):
+        return float(np.mean(np.asarray(y, dtype=np.float64) ** 2))
 
 
 def batch_loss(estimator: Any, X: Any, y: Any) -> float:

@@ -9,7 +9,7 @@ whichever is more (the second counts noise that is alike over many steps). A blo
 
 A loss diverges after ``patience`` high blocks in a row that also lie above the first one, or four times as many that do
 not: a loss that jumps up and falls again, as where a learning rate starts anew, stops nothing. Besides, three steps in
-a row of a million times the size of all before diverge at once.
+a row of a million times the size of all before diverge at once, after the first block or where a size was told.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ class Divergence:
         self._best: float | None = None
         self._first = self._last = 0.0
         self._size = 0.0
+        self._is_size_known = False
         self._spreads: deque[float] = deque(maxlen=_BLOCKS_OF_NOISE)
         self._moves: deque[float] = deque(maxlen=_BLOCKS_OF_NOISE)
         self._high = self._above = 0
@@ -67,9 +68,14 @@ class Divergence:
         """The median of the first block; None before it is full."""
         return None if self._best is None else self._first
 
+    def expect(self, loss: float) -> None:
+        """Say what the loss of a model is that has learned nothing: before the first block, nothing else is known."""
+        self._size = max(self._size, abs(loss))
+        self._is_size_known = True
+
     def add(self, loss: float) -> bool:
         """Take a finite loss; answers whether it diverges with this step."""
-        if self._best is not None and 0 < _BEYOND_ALL * self._size < abs(loss):
+        if self._is_size_known and 0 < _BEYOND_ALL * self._size < abs(loss):
             self._beyond += 1
             if self._beyond >= _BEYOND_STEPS:
                 return True
@@ -87,6 +93,7 @@ class Divergence:
     def _add_block(self, middle: float, spread: float) -> bool:
         if self._best is None:
             self._best = self._first = self._last = middle
+            self._is_size_known = True
             self._spreads.append(spread)
             return False
         rise = middle - self._best

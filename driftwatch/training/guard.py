@@ -193,6 +193,14 @@ class TrainingGuard:
         steps, losses, norms = zip(*self._points, strict=True) if self._points else ((), (), ())
         return Series(steps=tuple(steps), losses=tuple(losses), grad_norms=tuple(norms))
 
+    def expect(self, *, loss: float) -> None:
+        """Say, before the first step, what the loss of a model is that has learned nothing.
+
+        A training that goes wrong from its first steps is then told from one whose losses are large by nature.
+        """
+        if math.isfinite(loss):
+            self._divergence.expect(loss)
+
     def step(self, *, loss: float | None = None, grad_norm: float | None = None) -> Advice:
         """Take a step's loss and the norm of its gradient, before the gradient is used.
 
@@ -255,7 +263,9 @@ class TrainingGuard:
         if math.isinf(loss):
             return StopReason.INFINITE_LOSS, "the loss is infinite"
         if self.limits.loss_patience and self._divergence.add(loss):
-            return StopReason.DIVERGING_LOSS, f"the loss rose to {loss:.4g} from {self._divergence.best:.4g}"
+            best = self._divergence.best
+            risen = "" if best is None else f" from {best:.4g}"
+            return StopReason.DIVERGING_LOSS, f"the loss rose to {loss:.4g}{risen}"
         return None
 
     def _of_gradient(self, norm: float) -> tuple[StopReason, str] | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
-import pandas as pd
+import pyarrow as pa
+from pyarrow import parquet
 
 from driftwatch.core.baseline import Baseline
 from driftwatch.core.records import Task
@@ -52,6 +54,7 @@ def new_baseline(
     model_version: str,
     names: Names,
     fitted_at: datetime,
+    scratch: Path,
 ) -> Baseline:
     """Fit it, a batch at a time.
 
@@ -65,12 +68,14 @@ def new_baseline(
         The model that had not seen the test rows, and those: they give the reference performance.
     model, model_version, names, fitted_at
         What stands in the document.
+    scratch
+        A folder for rows with their predictions: they are gone through several times, and predicted once.
     """
     columns = material.columns
     scored = columns.task is not Task.REGRESSION and hasattr(live, "predict_proba")
     scores = _score_names(names, material) if scored else ()
 
-    def predicted(fitted: Any, rows: Sequence[Rows]) -> Iterator[pd.DataFrame]:
+    def predicted(fitted: Any, rows: Sequence[Rows]) -> Iterator[pa.Table]:
         for frame in (frame for one in rows for frame in one.batches(_BATCH_ROWS)):
             features = frame[columns.features]
             answers = material.answers(fitted, features)
@@ -86,11 +91,11 @@ def new_baseline(
                 assert answers.probabilities is not None
                 kept = answers.probabilities[:, -len(scores) :]
                 found = found.assign(**{name: kept[:, place] for place, name in enumerate(scores)})
-            yield found
+            yield pa.Table.from_pandas(found, preserve_index=False)
 
     return Baseline.fit_batches(
-        lambda: predicted(live, reference),
-        evaluation=lambda: predicted(measured, [test]),
+        _kept(predicted(live, reference), scratch / "reference.parquet"),
+        evaluation=_kept(predicted(measured, [test]), scratch / "evaluation.parquet"),
         model=model,
         model_version=model_version,
         task=columns.task,
@@ -102,6 +107,22 @@ def new_baseline(
         segments=columns.segments,
         fitted_at=fitted_at,
     )
+
+
+def _kept(tables: Iterator[pa.Table], path: Path) -> Callable[[], Iterator[pa.Table]]:
+    """Put tables into a file; answers how to read them from the beginning."""
+    writer: Any = None
+    for table in tables:
+        writer = writer or parquet.ParquetWriter(path, table.schema, compression="lz4")
+        writer.write_table(table)
+    writer.close()
+
+    def batches() -> Iterator[pa.Table]:
+        with parquet.ParquetFile(path, pre_buffer=False) as file:
+            for batch in file.iter_batches(batch_size=_BATCH_ROWS):
+                yield pa.Table.from_batches([batch])
+
+    return batches
 
 
 def _score_names(names: Names, material: Material) -> tuple[str, ...]:

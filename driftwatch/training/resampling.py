@@ -87,7 +87,9 @@ class Blocks:
         days = times // _DAY_US
         if len(np.unique(days)) >= _LEAST_DAYS:
             return cls(codes=np.unique(days, return_inverse=True)[1], kind="days")
-        first, last = int(times.min(initial=0)), int(times.max(initial=0))
+        if not n:
+            return cls(codes=np.zeros(0, dtype=np.intp), kind="days")
+        first, last = int(times.min()), int(times.max())
         place = (times - first) * _STRETCHES // (last - first + 1)
         return cls(codes=np.unique(place, return_inverse=True)[1], kind="stretches of equal length")
 

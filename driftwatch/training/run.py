@@ -374,6 +374,7 @@ class _Training:
             model_version=job.version,
             names=Names.as_before(job.former_schema),
             fitted_at=self.clock(),
+            scratch=Path(self.stack.enter_context(TemporaryDirectory(prefix="driftwatch-"))),
         )
         documents = {**_documents(card), "baseline.json": baseline.to_json()}
         folder = job.store.publish(draft, job.version, documents)
