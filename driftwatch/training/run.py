@@ -7,122 +7,43 @@ that its guard stopped, fails or is interrupted reports ``failed`` and leaves no
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 import pandas as pd
-import pyarrow as pa
 import sklearn
 
 import driftwatch
-from driftwatch.core.baseline import Baseline
 from driftwatch.core.records import RetrainState
-from driftwatch.core.schema import Schema
 from driftwatch.core.windows import parse_duration
 from driftwatch.errors import DriftwatchError, ServiceError, TrainingFailed, TrainingStopped
 from driftwatch.training.answers import Material
 from driftwatch.training.champion_challenger import Costs, Decision, Reason, compare, decide
+from driftwatch.training.champions import champion_of
 from driftwatch.training.chosen import Chosen
 from driftwatch.training.columns import Columns
-from driftwatch.training.contest import Champion, constant_says, gather, latency_ms, model_says
-from driftwatch.training.estimators import ALLOWED, starts_at_random
+from driftwatch.training.contest import gather, latency_ms
+from driftwatch.training.estimators import starts_at_random
 from driftwatch.training.fitting import Fitter, WholeFitter, configured, look_back, noted
 from driftwatch.training.gradient import GradientFitter
+from driftwatch.training.job import Job, Nobody, Outcome, Run, Service
 from driftwatch.training.measures import measure_of
-from driftwatch.training.model_card import DataFacts, Evidence, ModelCard, TrainingFacts
-from driftwatch.training.model_store import Draft, ModelStore, check_format
+from driftwatch.training.model_card import DataFacts, ModelCard, TrainingFacts
+from driftwatch.training.model_store import Draft, check_format
 from driftwatch.training.new_baseline import Names, new_baseline
 from driftwatch.training.preparation import MODEL, build_pipeline
-from driftwatch.training.recipe import ChampionSource, FinalRows, Recipe
+from driftwatch.training.recipe import FinalRows
 from driftwatch.training.rows import Rows
 from driftwatch.training.search import OnTrial, Search
 from driftwatch.training.splits import Split, split
 from driftwatch.training.switching import Promotion, run_switch
 from driftwatch.training.watching import Watching
-
-
-class Outcome(StrEnum):
-    """How a run ends, unless it raises."""
-
-    PROMOTED = "promoted"
-    REJECTED = "rejected"
-    STOPPED = "stopped"
-
-
-class Service(Protocol):
-    """Who is told how the retrain goes, and gets the new baseline."""
-
-    def report(self, state: RetrainState, note: str, new_version: str | None = None) -> None:
-        """Say how it goes."""
-        ...
-
-    def register(self, baseline: Baseline) -> None:
-        """Put up the baseline of a version that goes live."""
-        ...
-
-
-class Nobody:
-    """A service for those who have none."""
-
-    def report(self, state: RetrainState, note: str, new_version: str | None = None) -> None:
-        """Tell nobody."""
-
-    def register(self, baseline: Baseline) -> None:
-        """Put it nowhere: the file in the model's folder remains."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """What is to be done.
-
-    Attributes
-    ----------
-    recipe, version
-        What is trained, and what its version will be called.
-    batches, source
-        The rows, from the beginning each time; and where they are from, in words.
-    store
-        Where models are.
-    former_version, former_schema
-        The version that is live, and the schema of its baseline, where they are known.
-    evidence
-        Why a retrain was asked for, if one was.
-    allowed
-        Packages that estimators may come from.
-    base
-        The folder that relative paths of the recipe begin at: where the switch runs.
-    """
-
-    recipe: Recipe
-    version: str
-    batches: Iterable[pa.Table]
-    source: str
-    store: ModelStore
-    former_version: str | None = None
-    former_schema: Schema | None = None
-    evidence: Evidence | None = None
-    allowed: Collection[str] = ALLOWED
-    base: Path = field(default_factory=Path)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """How it ended. ``folder`` is the model's, or where the card of a rejected one is; None where there is none."""
-
-    outcome: Outcome
-    reason: str
-    text: str
-    version: str
-    folder: Path | None = None
-    card: ModelCard | None = None
-
 
 Says = Callable[[str], object]
 
@@ -274,36 +195,11 @@ class _Training:
     def _contest(self, material: Material, test: Rows, measured: Any, draft: Draft) -> Any:
         recipe = self.job.recipe
         measure = measure_of(recipe.measure, recipe.task)
-        champion = self._champion(material)
+        champion = champion_of(self.job, material)
         contest = gather(material, test, champion, measured, ranked=measure.needs_probabilities)
         few = next(test.batches(100))[material.columns.features]
         costs = Costs(latency_ms=latency_ms(measured, few), size_bytes=draft.manifest.size_bytes)
         return compare(contest, measure, recipe.promotion, champion=champion.name, costs=costs, seed=recipe.seed)
-
-    def _champion(self, material: Material) -> Champion:
-        job, columns = self.job, material.columns
-        wanted = job.recipe.promotion.champion
-        if wanted is None:
-            stored = ChampionSource.STORE if job.store.versions() else ChampionSource.NONE
-            wanted = ChampionSource.LOG if columns.prediction is not None else stored
-        if wanted is ChampionSource.NONE:
-            return Champion(name="a constant", says=constant_says(material))
-        if wanted is ChampionSource.LOG:
-            if columns.prediction is None:
-                raise TrainingFailed("The rows have no predictions of a champion. Set promotion.champion otherwise.")
-            version = f"version {job.former_version}" if job.former_version else "what was live"
-            return Champion(name=f"{version}, as it was served", says=material.logged_answers)
-        versions = job.store.versions()
-        if not versions:
-            raise TrainingFailed("The store has no champion. Set promotion.champion to 'log' or 'none'.")
-        live = [one for one in versions if one == job.former_version]
-        cards = {one: _stored_card(job.store, one) for one in (live or versions)}
-        latest = max(cards, key=lambda one: cards[one].created_at)
-        return Champion(
-            name=f"version {latest}",
-            says=model_says(material, job.store.load(latest)),
-            from_time=cards[latest].training.fitted_until,
-        )
 
     def _card(  # noqa: PLR0917 - it is about all of them
         self,
@@ -405,23 +301,6 @@ class _Training:
             folder=folder,
             card=card,
         )
-
-
-class _StoredTraining(msgspec.Struct, frozen=True):
-    fitted_until: datetime | None = None
-
-
-class _StoredCard(msgspec.Struct, frozen=True):
-    created_at: datetime
-    training: _StoredTraining
-
-
-def _stored_card(store: ModelStore, version: str) -> _StoredCard:
-    """When a stored model was made, and until when it was fitted."""
-    try:
-        return msgspec.json.decode(store.document(version, "card.json"), type=_StoredCard)
-    except msgspec.DecodeError as error:
-        raise TrainingFailed(f"The card of version {version} cannot be read: {error}.") from None
 
 
 def _documents(card: ModelCard) -> dict[str, str]:
