@@ -260,7 +260,7 @@ def test_without_a_champion_the_challenger_must_beat_a_constant(go: Go) -> None:
     assert done.card is not None
     assert done.card.comparison.champion == "a constant"
     columns["label"] = np.random.default_rng(0).normal(size=4_000)
-    alone = REGRESSION + JOBLIB + "[promotion]\nchampion = 'none'\n"
+    alone = REGRESSION + JOBLIB + "[promotion]\nchampion = 'none'\nmargin = 0.05\n"
     assert go(alone, rows=[table(**columns)], version="3").outcome is Outcome.REJECTED
 
 
