@@ -31,7 +31,8 @@ test: $(READY) ## the test suite, and every example in the documentation of the 
 .PHONY: kills
 kills: KILLS ?= 60
 kills: $(READY) ## kill the service at every step and at random moments under load, and compare what it keeps (KILLS=60)
-	@KILLS=$(KILLS) $(ONE_THREAD) $(BIN)/python -m pytest --capture=no tests/durability/test_kills.py
+	@KILLS=$(KILLS) $(ONE_THREAD) $(BIN)/python -m pytest --capture=no tests/durability/test_kills.py \
+		tests/durability/test_outbox_kills.py
 
 .PHONY: fuzz
 fuzz: $(READY) ## a hundred thousand inputs for every decoder, and more questions to every route (FUZZ_INPUTS, FUZZ_SEED)

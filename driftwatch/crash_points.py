@@ -48,6 +48,7 @@ POINTS: Mapping[str, str] = MappingProxyType(
         "log.removed": "they are deleted, and the state still knows their names",
         "outbox.delivering": "a message is due and was not sent",
         "outbox.delivered": "its receiver has it, and that is not noted",
+        "outbox.failed": "an attempt failed, and that is not noted",
         "outbox.noted": "it is noted as delivered, in the retrain's history too",
     }
 )

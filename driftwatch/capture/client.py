@@ -8,9 +8,9 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, overload
-from urllib.parse import quote
 
 from driftwatch.capture.answers import Acceptance, read_as
+from driftwatch.capture.loop_client import Document, LoopClient
 from driftwatch.capture.outgoing import (
     encoded,
     model_named_in,
@@ -26,15 +26,10 @@ from driftwatch.errors import ServiceError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from driftwatch.core.records import Alert, RetrainEpisode, RetrainState
-
 PARQUET = "application/vnd.apache.parquet"
 
 Moment = datetime | str
 """A point in time: a ``datetime`` with a time zone, or RFC 3339 text."""
-
-Document = dict[str, Any]
-"""A JSON object of the service, as it is."""
 
 
 class WritesJson(Protocol):
@@ -45,7 +40,7 @@ class WritesJson(Protocol):
         ...
 
 
-class Client:
+class Client(LoopClient):
     """Talks to one driftwatch service. Safe to use from several threads; ``with`` closes its connections.
 
     Every method raises ``ServiceUnavailable`` where it may work later (nobody answers, the service is full or
@@ -261,39 +256,6 @@ class Client:
         """The model's realized quality, in the latest window or in those that begin in ``start <= time < end``."""
         asked = _window_query(start, end, segment, model_version, limit)
         return self._document(f"{model_path(model)}/performance{asked}")
-
-    def alerts(self) -> list[Alert]:
-        """Alerts of all models, newest first."""
-        from driftwatch.core.records import Alert
-
-        return list(read_as(list[Alert], self._transport.request("GET", "/v1/alerts")))
-
-    def retrains(self) -> list[RetrainEpisode]:
-        """Retrain episodes of all models, newest first."""
-        from driftwatch.core.records import RetrainEpisode
-
-        return list(read_as(list[RetrainEpisode], self._transport.request("GET", "/v1/retrains")))
-
-    def retrain_status(
-        self, retrain_id: str, state: RetrainState | str, note: str = "", new_version: str | None = None
-    ) -> None:
-        """Say how a retrain goes.
-
-        Parameters
-        ----------
-        retrain_id
-            The id that the trigger brought.
-        state
-            Where it stands now: ``acknowledged``, ``training``, ``evaluating``, ``promoted``, ``rejected``, ``failed``.
-        note
-            One line for people.
-        new_version
-            The version that was trained, once there is one.
-        """
-        status = {"state": str(state), "note": note}
-        if new_version is not None:
-            status["new_version"] = new_version
-        self._transport.request("POST", f"/v1/retrains/{quote(retrain_id, safe='')}/status", encoded(status))
 
     def _post(self, model: str, what: str, events: list[Document]) -> Acceptance:
         if not events:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from driftwatch import __version__
+from driftwatch.cli.alerts import acknowledge_alert, list_alerts, silence_alert
 from driftwatch.cli.backtest import backtest
 from driftwatch.cli.backup import backup, restore
 from driftwatch.cli.baseline import fit, show
@@ -15,6 +16,7 @@ from driftwatch.cli.check import check
 from driftwatch.cli.demo import demo
 from driftwatch.cli.doctor import doctor
 from driftwatch.cli.export import export
+from driftwatch.cli.outbox import list_messages, resend_messages
 from driftwatch.cli.proxy import proxy
 from driftwatch.cli.replay import replay
 from driftwatch.cli.retrain import retrain_app
@@ -42,7 +44,16 @@ token_app.command("new")(new)
 # With one command alone, Typer would take its name away.
 token_app.callback()(lambda: None)
 app.add_typer(token_app, name="token")
+alerts_app = typer.Typer(help="List alerts, acknowledge and silence them.", no_args_is_help=True)
+alerts_app.command("list")(list_alerts)
+alerts_app.command("acknowledge")(acknowledge_alert)
+alerts_app.command("silence")(silence_alert)
+app.add_typer(alerts_app, name="alerts")
 app.add_typer(retrain_app, name="retrain")
+outbox_app = typer.Typer(help="List notifications, and send again what was given up.", no_args_is_help=True)
+outbox_app.command("list")(list_messages)
+outbox_app.command("resend")(resend_messages)
+app.add_typer(outbox_app, name="outbox")
 app.command()(check)
 app.command()(serve)
 app.command()(proxy)

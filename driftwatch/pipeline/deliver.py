@@ -104,6 +104,7 @@ class Deliverer:
         return True
 
     def _failed(self, message: OutboxMessage, error: SinkError) -> None:
+        reached("outbox.failed")
         now = self._clock.now()
         attempts = message.attempts + 1
         since = message.tried_since or now

@@ -84,6 +84,10 @@ class Serving:
 
         until(died, 2 * START_SECONDS, "the crash")
 
+    def has_died(self) -> bool:
+        """Whether it has killed itself."""
+        return self._died()
+
     def kill(self) -> None:
         """Kill it from outside."""
         assert self._process is not None

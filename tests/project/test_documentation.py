@@ -28,6 +28,9 @@ def test_links_to_files_of_the_project_lead_somewhere(files: list[Path]) -> None
     assert broken == []
 
 
+GROUPS = {"baseline", "token", "alerts", "retrain", "outbox"}
+
+
 def documented_commands(root: Path) -> list[str]:
     """Lines in shell examples of the documentation that call driftwatch, without what a shell does with them."""
     found = set()
@@ -47,7 +50,7 @@ def test_every_driftwatch_command_of_the_documentation_and_its_options_exist(roo
     assert commands
     for command in commands:
         words = command.split()[1:]
-        group = words[:2] if words[0] in {"baseline", "retrain", "token"} else words[:1]
+        group = words[:2] if words[0] in GROUPS else words[:1]
         shown = CliRunner().invoke(app, [*group, "--help"], env={"COLUMNS": "200", "TERM": "dumb", "NO_COLOR": "1"})
         assert shown.exit_code == 0, f"{command}: {shown.output}"
         missing = [word for word in words if word.startswith("--") and word.split("=")[0] not in shown.output]
