@@ -9,15 +9,27 @@ if TYPE_CHECKING:
     from driftwatch.capture.answers import Acceptance, Rejection
     from driftwatch.capture.buffer import BufferLimits, Dropped
     from driftwatch.capture.client import Client
+    from driftwatch.capture.middleware import CaptureMiddleware
     from driftwatch.capture.requests import Request
     from driftwatch.capture.watching import watch
     from driftwatch.capture.wrapper import Watched
 
-__all__ = ["Acceptance", "BufferLimits", "Client", "Dropped", "Rejection", "Request", "Watched", "watch"]
+__all__ = [
+    "Acceptance",
+    "BufferLimits",
+    "CaptureMiddleware",
+    "Client",
+    "Dropped",
+    "Rejection",
+    "Request",
+    "Watched",
+    "watch",
+]
 
 _HOME = {
     "Acceptance": "answers",
     "BufferLimits": "buffer",
+    "CaptureMiddleware": "middleware",
     "Client": "client",
     "Dropped": "buffer",
     "Rejection": "answers",

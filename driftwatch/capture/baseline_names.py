@@ -76,17 +76,19 @@ class BaselineNames:
         attempt = 0
         while self._known is None or time.monotonic() - self._asked_at > REFRESHED_AFTER_SECONDS:
             self._asked_at = time.monotonic()
+            reason = ""
             try:
                 document = self._client.baseline(self._model, model_version=self._model_version)
                 self._known = self._read(document)
             except ServiceRejected as refusal:
                 if refusal.status != 404:
                     self._known = self._known or Known(features=self._features)
-                self._warn(refusal.detail)
+                reason = refusal.detail
             except ServiceUnavailable as error:
-                self._warn(error.detail)
+                reason = error.detail
             if self._known is not None:
                 break
+            self._warn(reason)
             if not waiting.pause(min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2.0 ** min(attempt, 10))):
                 return None
             attempt += 1

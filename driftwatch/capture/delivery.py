@@ -66,9 +66,7 @@ class Delivery:
             from driftwatch.capture.baseline_names import BaselineNames
             from driftwatch.capture.client import Client
 
-            self._names = BaselineNames(
-                Client.over(self._transport), self._model, None, None, lambda reason: self.warn(_waits(reason))
-            )
+            self._names = BaselineNames(Client.over(self._transport), self._model, None, None, self.warn_of_waiting)
         return self._names.known(waiting)
 
     def _events_of_one(self, pair: Paired, known: Known, waiting: Waiting) -> list[Event]:
@@ -104,7 +102,7 @@ class Delivery:
                     self.warn(f"the service refused {len(events)} predictions (status {error.status}{at_fault})")
                     return
                 asked, reason = None, error.detail
-            self.warn(_waits(reason))
+            self.warn_of_waiting(reason)
             if not waiting.pause(_pause_seconds(attempt, asked)):
                 waiting.drop(Dropped.CLOSED, len(events))
                 return
@@ -136,6 +134,10 @@ class Delivery:
             fields = sorted({one.field or "the event" for one in answer.rejected})
             self.warn(f"the service refused {len(answer.rejected)} predictions; at fault: {', '.join(fields[:5])}")
 
+    def warn_of_waiting(self, reason: str) -> None:
+        """Log that nothing can be sent at the moment, likewise."""
+        self.warn(f"predictions wait to be sent: {reason}")
+
     def warn(self, text: str) -> None:
         """Log at most once a minute, and never a value of a feature."""
         now = time.monotonic()
@@ -144,10 +146,6 @@ class Delivery:
             import logging
 
             logging.getLogger("driftwatch.capture").warning("Model %r: %s", self._model, text)
-
-
-def _waits(reason: str) -> str:
-    return f"predictions wait to be sent: {reason}"
 
 
 def _has_questions(calls: list[Call]) -> bool:

@@ -4,18 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
-from driftwatch.capture.proxy.heads import Field, RequestHead, ResponseHead
 from driftwatch.errors import EventError
 from driftwatch.identifiers import uuid7
 from driftwatch.wire.exchange import Request, inflated
 from driftwatch.wire.inference import InferenceFormat, usable_id
+
+if TYPE_CHECKING:
+    from driftwatch.capture.proxy.heads import RequestHead
 
 ID_HEADERS = ("x-request-id", "ce-id", "seldon-puid", "x-amzn-sagemaker-inference-id")
 """Where ids are looked for behind the body's own, in this order: in the request, then in the answer."""
 PREDICTION_ID_HEADER = "x-driftwatch-prediction-id"
 
 _LONGEST_LOOKED_INTO = 64 * 1024
+
+
+Field = tuple[bytes, bytes, bytes]
+"""A header: its name in lower case, its value, and its line as it came."""
+
+
+class Head(Protocol):
+    """What a message begins with."""
+
+    @property
+    def fields(self) -> Sequence[Field]:
+        """Its headers."""
+        ...
+
+
+class Asked(Head, Protocol):
+    """What a request begins with."""
+
+    @property
+    def path(self) -> str:
+        """Without the query."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +89,7 @@ class Tap:
 
     __slots__ = ("_asked", "_asked_bytes", "_rules", "_told", "_told_bytes", "answer_fields", "head", "prediction_id")
 
-    def __init__(self, rules: TapRules, head: RequestHead) -> None:
+    def __init__(self, rules: TapRules, head: Asked) -> None:
         self._rules = rules
         self.head = head
         self.answer_fields: Sequence[Field] = ()
@@ -104,7 +129,7 @@ class Tap:
         """Whether the answer is of use."""
         return self._asked_bytes <= self._rules.most_bytes
 
-    def answered(self, head: ResponseHead) -> None:
+    def answered(self, head: Head) -> None:
         """The answer begins: from here on the prediction has an id."""
         self.answer_fields = head.fields
         try:

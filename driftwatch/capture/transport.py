@@ -5,6 +5,7 @@ Written on the standard library, because it also runs inside other people's mode
 
 from __future__ import annotations
 
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +20,9 @@ from driftwatch.errors import InputError, ServiceRejected, ServiceUnavailable
 if TYPE_CHECKING:
     from http.client import HTTPConnection, HTTPResponse
     from pathlib import Path
+
+URL_VARIABLE = "DRIFTWATCH_URL"
+USUAL_URL = "http://localhost:8000"
 
 _WAIT_STATUSES = frozenset({408, 425, 429})
 # uvicorn closes a connection that was silent for five seconds.
@@ -204,6 +208,11 @@ class Transport:
         return HTTPConnection(host, port, timeout=self._timeout_seconds)
 
 
+def usual_url(url: str | None) -> str:
+    """The service's address: as given, else what ``DRIFTWATCH_URL`` holds, else ``http://localhost:8000``."""
+    return url or os.environ.get(URL_VARIABLE) or USUAL_URL
+
+
 def _checked_url(url: str) -> SplitResult:
     remedy = "Give one such as http://localhost:8000."
     try:
@@ -259,4 +268,4 @@ def _not_driftwatch(status: int, content_type: str) -> ServiceUnavailable:
     )
 
 
-__all__ = ["Reply", "Transport"]
+__all__ = ["URL_VARIABLE", "USUAL_URL", "Reply", "Transport", "usual_url"]

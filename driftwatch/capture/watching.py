@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import inspect
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, overload
 
 from driftwatch.capture.buffer import BufferLimits
 from driftwatch.capture.requests import Request, made_request
+from driftwatch.capture.transport import usual_url
 from driftwatch.capture.wrapper import RECORDED, Watched, watched_again
 from driftwatch.errors import InputError
-
-URL_VARIABLE = "DRIFTWATCH_URL"
-USUAL_URL = "http://localhost:8000"
 
 
 class Watch:
@@ -164,7 +161,7 @@ class Watch:
         False
         """
         options: dict[str, Any] = {
-            "url": url or os.environ.get(URL_VARIABLE) or USUAL_URL,
+            "url": usual_url(url),
             "name": name,
             "model_version": model_version,
             "feature_names": None if feature_names is None else tuple(str(one) for one in feature_names),
@@ -247,4 +244,4 @@ def _watched(model: Any, options: dict[str, Any]) -> Watched:
     return watched_again(model, {**options, "name": name})
 
 
-__all__ = ["URL_VARIABLE", "USUAL_URL", "Watch", "watch"]
+__all__ = ["Watch", "watch"]

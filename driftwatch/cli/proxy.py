@@ -85,7 +85,7 @@ def proxy(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
     from driftwatch.capture.client import Client
     from driftwatch.capture.credentials import read_token
     from driftwatch.capture.delivery import Delivery
-    from driftwatch.capture.proxy.map_file import read_map
+    from driftwatch.capture.map_file import read_map
     from driftwatch.capture.proxy.metrics import CaptureMetrics, ProxyMetrics
     from driftwatch.capture.proxy.server import Proxy, ProxyLimits, run
     from driftwatch.capture.tap import TapRules

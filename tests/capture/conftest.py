@@ -69,7 +69,11 @@ class Service:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 request = Request(self.command, self.path, dict(self.headers), body)
                 # What the wrapper asks besides is answered as to a token for ingest alone, unless the script does it.
-                if request.method == "GET" and request.path.endswith("/baseline") and not service.tells_baseline:
+                if (
+                    request.method == "GET"
+                    and request.path.partition("?")[0].endswith("/baseline")
+                    and not service.tells_baseline
+                ):
                     service.asked_for_baseline += 1
                     reply = Reply(403, b"{}")
                 else:

@@ -8,7 +8,9 @@ import pytest
 
 import driftwatch
 
-HEAVY_FOR_A_MODEL_SERVER = {"fastapi", "numpy", "pandas", "polars", "pyarrow", "scipy", "sklearn", "sqlalchemy"}
+HEAVY_FOR_A_MODEL_SERVER = {
+    "asyncio", "fastapi", "numpy", "pandas", "polars", "pyarrow", "scipy", "sklearn", "sqlalchemy", "starlette",
+}  # fmt: skip
 HEAVY_FOR_A_SERVICE = {"pandas", "sklearn", "polars", "plotly"}
 
 WATCHED_MODEL = """
@@ -24,6 +26,37 @@ model.close(timeout_seconds=0)
 """
 
 
+WATCHED_APPLICATION = """
+import driftwatch.capture
+from driftwatch.capture import CaptureMiddleware
+
+async def app(scope, receive, send):
+    await receive()
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b'{"score": 1}'})
+
+class Passing:
+    def __init__(self, answer=None):
+        self.answer = answer
+
+    def __await__(self):
+        return self.answer
+        yield
+
+def receive():
+    return Passing({"type": "http.request", "body": b'{"customer": {"age": 40}}'})
+
+routes = {"/score": {"features": "$.customer", "prediction": "$.score"}}
+watched = CaptureMiddleware(app, url="http://127.0.0.1:9", name="m", routes=routes)
+scope = {"type": "http", "method": "POST", "path": "/score", "headers": []}
+try:
+    watched(scope, receive, lambda message: Passing()).send(None)
+except StopIteration:
+    pass
+assert not watched.close(timeout_seconds=1)
+"""
+
+
 @pytest.mark.parametrize(
     "code",
     [
@@ -31,8 +64,9 @@ model.close(timeout_seconds=0)
         "import driftwatch.capture",
         "import driftwatch; driftwatch.watch; driftwatch.Client",
         WATCHED_MODEL,
+        WATCHED_APPLICATION,
     ],
-    ids=["driftwatch", "driftwatch.capture", "watch-and-client", "a-watched-model"],
+    ids=["driftwatch", "driftwatch.capture", "watch-and-client", "a-watched-model", "a-watched-application"],
 )
 def test_a_model_server_gets_no_heavy_package_with_the_wrapper(
     modules_after: Callable[[str], set[str]], code: str

@@ -1,8 +1,10 @@
-"""The file that maps routes of any JSON service, in TOML."""
+"""Routes of any JSON service, mapped by paths: in a file in TOML, or in code."""
 
 from __future__ import annotations
 
+import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from driftwatch.errors import FileError, InputError
 from driftwatch.wire.json_path import json_path
 from driftwatch.wire.path_map import PathMap
 
+_PARAMETER = re.compile(r"\{[^/{}]*\}")
 _NEEDED = frozenset({"route", "features", "prediction"})
 _KNOWN = _NEEDED | {"score", "prediction_id"}
 
@@ -33,11 +36,31 @@ def read_map(path: Path) -> list[PathMap]:
     routes = found.get("routes")
     if set(found) != {"routes"} or not isinstance(routes, list) or not routes:
         raise FileError("has no [[routes]].", field=str(path), remedy="See docs/proxy.md for an example.")
-    return [_route(path, position, one) for position, one in enumerate(routes)]
+    return [_route(f"{path}, routes[{position}]", one) for position, one in enumerate(routes)]
 
 
-def _route(path: Path, position: int, found: Any) -> PathMap:
-    where = f"{path}, routes[{position}]"
+def mapped_routes(routes: Mapping[str, Mapping[str, str]]) -> list[PathMap]:
+    """Routes that are given in code: by the path of the requests, in which ``{name}`` stands for anything, too.
+
+    Raises
+    ------
+    InputError
+        If an entry is missing, means nothing, or is no path.
+
+    Examples
+    --------
+    >>> [found] = mapped_routes({"/score/{customer}": {"features": "$.customer", "prediction": "$.score"}})
+    >>> found.route
+    '/score/*'
+    """
+    if not routes:
+        raise InputError("is empty.", field="routes", remedy="Give the routes that are to be logged.")
+    return [
+        _route(f"routes[{path!r}]", {"route": _PARAMETER.sub("*", path), **found}) for path, found in routes.items()
+    ]
+
+
+def _route(where: str, found: Any) -> PathMap:
     if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
         raise FileError("must have texts alone.", field=where)
     for name in sorted(_NEEDED - found.keys()):
@@ -52,4 +75,4 @@ def _route(path: Path, position: int, found: Any) -> PathMap:
     return PathMap(route=found["route"], **paths)
 
 
-__all__ = ["read_map"]
+__all__ = ["mapped_routes", "read_map"]
