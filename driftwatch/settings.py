@@ -61,6 +61,9 @@ class Settings(BaseSettings):
     data: Path = Field(Path("driftwatch-data"), description="Folder of the spool, the log and the state.")
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
+    unix_socket: Path | None = Field(
+        None, description="Unix socket to listen on besides, without TLS: for processes that may open the file."
+    )
     public_url: str = Field("", description="Address that links in notifications begin with; host and port by default.")
 
     tokens: Tokens = Field(

@@ -186,8 +186,9 @@ class Buffer(Generic[HeldT]):
 
     def drop(self, reason: Dropped, count: int) -> None:
         """Count events that will not be sent."""
-        with self._lock:
-            self._dropped[reason] += count
+        if count:
+            with self._lock:
+                self._dropped[reason] += count
 
     def lose(self, n_rows: int, reason: Dropped) -> None:
         """Count rows of which nothing was copied."""

@@ -1,5 +1,7 @@
 """HTTP to a driftwatch service: connections that stay open, and errors that say whether to try again.
 
+Over TCP, with TLS or without, or over a Unix socket.
+
 Written on the standard library, because it also runs inside other people's model servers.
 """
 
@@ -12,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from driftwatch.capture.credentials import authorization, trust
 from driftwatch.errors import InputError, ServiceRejected, ServiceUnavailable
@@ -31,6 +33,9 @@ _LARGEST_ANSWER_BYTES = 64 * 2**20
 _LARGEST_PROBLEM_BYTES = 2**20
 _PIECE_BYTES = 2**18
 _LONGEST_DETAIL = 500
+_WHOLE_ANSWER_TIMES = 6
+# What the system's address of a Unix socket holds.
+_LONGEST_SOCKET_PATH = 103
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,7 @@ class Reply:
 
         try:
             return msgspec.json.decode(self.body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise _not_driftwatch(self.status, self.content_type) from None
 
 
@@ -63,9 +68,11 @@ class Transport:
     Parameters
     ----------
     url
-        Where the service is, such as ``http://localhost:8000``; a path in it is kept as a prefix.
+        Where the service is, such as ``http://localhost:8000``, where a path is kept as a prefix, or
+        ``unix:///run/driftwatch.sock``.
     timeout_seconds
-        How long to wait for a connection, and for each piece of an answer.
+        How long to wait for a connection, and for each piece of an answer; six times as long for all of one, but for
+        downloads.
     headers
         Sent with every request, for a gateway in between.
     token, ca
@@ -74,7 +81,7 @@ class Transport:
     Raises
     ------
     InputError
-        If ``url`` is no http or https address, or the token cannot be sent.
+        If ``url`` is no http, https or unix address, or the token cannot be sent.
     FileError
         If a file of these cannot be read.
     """
@@ -90,6 +97,9 @@ class Transport:
     ) -> None:
         self._parts = _checked_url(url)
         self._trust = trust(ca) if self._parts.scheme == "https" else None
+        is_unix = self._parts.scheme == "unix"
+        self._socket_path = unquote(self._parts.path) if is_unix else None
+        self._prefix = "" if is_unix else self._parts.path.rstrip("/")
         self.url = url.rstrip("/")
         self._timeout_seconds = timeout_seconds
         self._headers = {
@@ -112,7 +122,8 @@ class Transport:
         ServiceRejected
             If it refuses the request.
         """
-        with self._answer(method, path, body, content_type) as response:
+        until = time.monotonic() + _WHOLE_ANSWER_TIMES * self._timeout_seconds
+        with self._answer(method, path, body, content_type, until) as response:
             answer = self._read(response, _LARGEST_ANSWER_BYTES + 1)
             if len(answer) > _LARGEST_ANSWER_BYTES:
                 raise ServiceUnavailable(f"{self.url} gave an answer that does not end.", status=response.status)
@@ -128,10 +139,12 @@ class Transport:
                 write(piece)
 
     @contextmanager
-    def _answer(self, method: str, path: str, body: bytes | None, content_type: str) -> Iterator[HTTPResponse]:
+    def _answer(
+        self, method: str, path: str, body: bytes | None, content_type: str, until: float | None = None
+    ) -> Iterator[HTTPResponse]:
         headers = self._headers if body is None else {**self._headers, "Content-Type": content_type}
         with self._reached():
-            connection, response = self._answered(method, self._parts.path.rstrip("/") + path, body, headers)
+            connection, response = self._answered(method, self._prefix + path, body, headers, until)
         try:
             if not 200 <= response.status < 300:
                 raise _error_of(response, self.url, self._read(response, _LARGEST_PROBLEM_BYTES))
@@ -166,14 +179,14 @@ class Transport:
             self._open.pop()[1].close()
 
     def _answered(
-        self, method: str, target: str, body: bytes | None, headers: dict[str, str]
+        self, method: str, target: str, body: bytes | None, headers: dict[str, str], until: float | None
     ) -> tuple[HTTPConnection, HTTPResponse]:
         from http.client import RemoteDisconnected
 
         reused = self._reusable()
         if reused is not None:
             try:
-                return reused, _ask(reused, method, target, body, headers)
+                return reused, _ask(reused, method, target, body, headers, until)
             except (RemoteDisconnected, BrokenPipeError, ConnectionResetError):
                 # The service closed the idle connection; whether it read the request is not known, and every
                 # request of this interface can be repeated.
@@ -183,7 +196,7 @@ class Transport:
                 raise
         fresh = self._connection()
         try:
-            return fresh, _ask(fresh, method, target, body, headers)
+            return fresh, _ask(fresh, method, target, body, headers, until)
         except BaseException:
             fresh.close()
             raise
@@ -202,6 +215,10 @@ class Transport:
     def _connection(self) -> HTTPConnection:
         from http.client import HTTPConnection, HTTPSConnection
 
+        if self._socket_path is not None:
+            from driftwatch.capture.unix_connection import UnixConnection
+
+            return UnixConnection(self._socket_path, timeout=self._timeout_seconds)
         host, port = self._parts.hostname or "", self._parts.port
         if self._trust is not None:
             return HTTPSConnection(host, port, timeout=self._timeout_seconds, context=self._trust)
@@ -214,10 +231,14 @@ def usual_url(url: str | None) -> str:
 
 
 def _checked_url(url: str) -> SplitResult:
-    remedy = "Give one such as http://localhost:8000."
+    remedy = "Give one such as http://localhost:8000 or unix:///run/driftwatch.sock."
     try:
         parts = urlsplit(url)
-        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+        if parts.scheme == "unix":
+            length = len(os.fsencode(unquote(parts.path)))
+            usable = parts.path.startswith("/") and not parts.netloc and length <= _LONGEST_SOCKET_PATH
+        else:
+            usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
         raise InputError(f"{url!r} is no address of a service.", field="url", remedy=remedy) from None
     if not usable:
@@ -226,8 +247,16 @@ def _checked_url(url: str) -> SplitResult:
 
 
 def _ask(
-    connection: HTTPConnection, method: str, target: str, body: bytes | None, headers: dict[str, str]
+    connection: HTTPConnection,
+    method: str,
+    target: str,
+    body: bytes | None,
+    headers: dict[str, str],
+    until: float | None,
 ) -> HTTPResponse:
+    from driftwatch.capture.timed_answer import answered_until
+
+    answered_until(connection, until)
     connection.request(method, target, body, headers)
     return connection.getresponse()
 
@@ -238,7 +267,7 @@ def _error_of(response: HTTPResponse, url: str, body: bytes) -> ServiceUnavailab
 
     try:
         problem = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         problem = None
     if not isinstance(problem, dict):
         problem = {}

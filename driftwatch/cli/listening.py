@@ -1,8 +1,13 @@
-"""The port that a command listens on."""
+"""The port, or the Unix socket, that a command listens on."""
 
 from __future__ import annotations
 
+import os
 import socket
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from driftwatch.errors import SettingError
 
@@ -27,3 +32,51 @@ def listen(host: str, port: int) -> socket.socket:
             remedy="Stop what listens there, or choose another with --port.",
         ) from None
     return listener
+
+
+@contextmanager
+def listening_at(path: Path | None) -> Iterator[socket.socket | None]:
+    """Bind a Unix socket that this user and group may open, and remove it in the end; None for no path.
+
+    A socket that nobody listens on is what a killed process left behind, and is replaced.
+
+    Raises
+    ------
+    SettingError
+        If it cannot be had.
+    """
+    if path is None:
+        yield None
+        return
+    _remove_left_behind(path)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        try:
+            listener.bind(str(path))
+            path.chmod(0o660)
+        except OSError as error:
+            raise SettingError(
+                f"cannot listen on {path} ({error.strerror or error}).",
+                field="unix_socket",
+                remedy="Give a short path in a folder that may be written to.",
+            ) from None
+        try:
+            yield listener
+        finally:
+            with suppress(OSError):
+                path.unlink()
+
+
+def _remove_left_behind(path: Path) -> None:
+    try:
+        if not stat.S_ISSOCK(os.stat(path).st_mode):
+            raise SettingError(f"{path} is a file of another kind.", field="unix_socket", remedy="Give another path.")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+            client.connect(str(path))
+    except ConnectionRefusedError:
+        path.unlink()
+    except OSError:
+        return  # It is not there, or cannot be used: binding it says why.
+    else:
+        raise SettingError(
+            f"another process listens on {path}.", field="unix_socket", remedy="Stop it, or give another path."
+        )

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from driftwatch.cli.listening import listen
+from driftwatch.cli.listening import listen, listening_at
 from driftwatch.errors import SettingError
 
 _YOUNG_OBJECTS = 20_000
@@ -19,6 +19,9 @@ def serve(
     data: Annotated[Path | None, typer.Option(help="Folder for everything that is kept.")] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    unix_socket: Annotated[
+        Path | None, typer.Option(help="Unix socket to listen on besides, for processes of this machine.")
+    ] = None,
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Listen where others reach it without tokens: they may do anything.")
     ] = False,
@@ -42,7 +45,9 @@ def serve(
     from driftwatch.web.server import run_app, tls_context
 
     crash_points.arm(os.environ)
-    settings = load_settings(config, data=data, host=host, port=port, insecure=insecure or None)
+    settings = load_settings(
+        config, data=data, host=host, port=port, unix_socket=unix_socket, insecure=insecure or None
+    )
     tls = None
     if settings.tls_certificate is not None and settings.tls_key is not None:
         tls = tls_context(settings.tls_certificate, settings.tls_key)
@@ -55,15 +60,18 @@ def serve(
         _without_tokens(settings.host, insecure=settings.insecure)
     if not is_loopback(address) and settings.tokens and tls is None:
         typer.echo("There is no TLS: tokens and events travel so that whoever is on the way can read them.", err=True)
-    service = build_service(settings)
-    try:
-        service.start()
-        _spare_the_collector()
-        shown = f"{'http' if tls is None else 'https'}://{f'[{address}]' if ':' in address else address}:{bound}"
-        typer.echo(f"driftwatch listens on {shown} and keeps its data in {settings.data}", err=True)
-        run_app(build_app(service, settings), listener, tls, HeadLimits(settings.max_head_bytes, settings.max_headers))
-    finally:
-        service.close()
+    with listening_at(settings.unix_socket) as unix_listener:
+        service = build_service(settings)
+        try:
+            service.start()
+            _spare_the_collector()
+            shown = f"{'http' if tls is None else 'https'}://{f'[{address}]' if ':' in address else address}:{bound}"
+            besides = "" if settings.unix_socket is None else f" and on unix://{settings.unix_socket.absolute()}"
+            typer.echo(f"driftwatch listens on {shown}{besides} and keeps its data in {settings.data}", err=True)
+            limits = HeadLimits(settings.max_head_bytes, settings.max_headers)
+            run_app(build_app(service, settings), listener, tls, limits, unix_listener)
+        finally:
+            service.close()
 
 
 def _spare_the_collector() -> None:

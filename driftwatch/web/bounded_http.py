@@ -1,8 +1,10 @@
-"""uvicorn's HTTP protocol with a bound on the head of a request: its address and its headers.
+"""uvicorn's HTTP protocol with a bound on the head of a request: its address and its headers, and on connections.
 
 The parser has none: it keeps a header in memory for as long as the client goes on sending it, before any application
 sees the request. A head that is too large is answered with 431, one that never ends is given up. It may be larger by
 what comes in one read of the connection.
+
+uvicorn's own bound on connections answers a bare 503. This one says what is the matter, and when to come back.
 """
 
 from __future__ import annotations
@@ -28,16 +30,29 @@ class HeadLimits:
     headers: int = 100
 
 
-def bounded_http(limits: HeadLimits) -> type[asyncio.Protocol]:
+def bounded_http(limits: HeadLimits, most_connections: int) -> type[asyncio.Protocol]:
     """The protocol, for uvicorn to make one a connection."""
-    return type("BoundedHttp", (_BoundedHttp,), {"limits": limits})
+    return type("BoundedHttp", (_BoundedHttp,), {"limits": limits, "most_connections": most_connections})
+
+
+async def too_busy(scope: Any, receive: Any, send: Any) -> None:
+    """The application for requests beyond the bound: 503, with when to come back."""
+    answer = problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "too-busy",
+        "The service has as many connections as it takes. Come back in a few seconds, or keep fewer open.",
+        headers=((b"connection", b"close"),),
+    )
+    await answer.send(send)
 
 
 class _BoundedHttp(HttpToolsProtocol):
     limits: HeadLimits
+    most_connections: int
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
+        self._served = self.app
         self._got_on = False
         self._read_bytes = 0
         self._unparsed_bytes = 0
@@ -81,6 +96,9 @@ class _BoundedHttp(HttpToolsProtocol):
         if self._is_large():
             self._refuse()
         if not self._refused:
+            most = self.most_connections
+            is_busy = len(self.connections) > most or len(self.tasks) >= most
+            self.app = too_busy if is_busy else self._served
             HttpToolsProtocol.on_headers_complete(self)
 
     def on_body(self, body: bytes) -> None:

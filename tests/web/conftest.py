@@ -15,6 +15,7 @@ import httpx
 import numpy as np
 import pytest
 from starlette.types import ASGIApp
+from uvicorn import Server
 
 from driftwatch.bootstrap import Service, assemble
 from driftwatch.core.baseline import Baseline
@@ -110,14 +111,20 @@ def event(prediction_id: str, moment: datetime, distance: float = 800.0, carrier
 @contextmanager
 def served(app: ASGIApp, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """The application behind a real server of its own; answers its address."""
+    with served_by(server_of(app, tls)) as address:
+        yield address if tls is None else f"https{address.removeprefix('http')}"
+
+
+@contextmanager
+def served_by(server: Server) -> Iterator[str]:
+    """Let a server serve; answers its address."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = server_of(app, tls)
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
         try:
             while not server.started and thread.is_alive():
                 time.sleep(0.005)
-            yield f"{'http' if tls is None else 'https'}://127.0.0.1:{listener.getsockname()[1]}"
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
             server.should_exit = True
             thread.join(20)

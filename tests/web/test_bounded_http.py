@@ -110,3 +110,38 @@ def test_a_head_that_does_not_come_is_given_up(web: Any, monkeypatch: pytest.Mon
     with connected(web) as connection:
         connection.sendall(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
         assert answer(connection).startswith(b"HTTP/1.1 200 ")
+
+
+def test_beyond_the_most_connections_the_answer_says_what_is_the_matter_and_when_to_come_back(web: Any) -> None:
+    from driftwatch.settings import load_settings
+    from driftwatch.web.app import build_app
+    from driftwatch.web.server import server_of
+    from tests.web.conftest import served_by
+
+    app = build_app(web.service, load_settings())
+    with served_by(server_of(app, most_connections=3)) as address:
+        host, port = address.removeprefix("http://").split(":")
+        held = [socket.create_connection((host, int(port)), timeout=10) for _ in range(3)]
+        try:
+            for one in held:
+                one.sendall(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n")
+                assert one.recv(65_536).startswith(b"HTTP/1.1 200 ")
+            with socket.create_connection((host, int(port)), timeout=10) as another:
+                another.sendall(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n")
+                head, _, body = answer(another).partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 503 ")
+            lines = head.lower().split(b"\r\n")
+            assert {b"retry-after: 5", b"connection: close", b"content-type: application/problem+json"} <= set(lines)
+            assert json.loads(body)["type"] == "urn:problem-type:driftwatch:too-busy"
+            held.pop().close()
+            deadline = time.monotonic() + 10
+            while time.monotonic() < deadline:
+                with socket.create_connection((host, int(port)), timeout=10) as another:
+                    another.sendall(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+                    if answer(another).startswith(b"HTTP/1.1 200 "):
+                        break
+            else:
+                raise AssertionError("there was no room again")
+        finally:
+            for one in held:
+                one.close()
