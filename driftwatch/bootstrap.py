@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import entry_points
 from pathlib import Path
 
+from driftwatch.core.performance.own import OwnMeasure
 from driftwatch.core.pseudonyms import Pseudonyms
 from driftwatch.core.segments import SegmentPlan
 from driftwatch.core.windows import WindowPlan
@@ -23,6 +25,7 @@ from driftwatch.pipeline.judge import Judge, JudgeSettings
 from driftwatch.pipeline.keep_log import KeepLog, LogKeeper
 from driftwatch.pipeline.keep_state import KeepState, StateKeeper
 from driftwatch.pipeline.operations import ModelLimits, Operations
+from driftwatch.pipeline.own_measures import OwnMeasures
 from driftwatch.pipeline.pairing import Pairing, PairingRules
 from driftwatch.pipeline.privacy import Privacy, PrivacyRules
 from driftwatch.pipeline.readers import Readers
@@ -41,6 +44,9 @@ from driftwatch.stores.inbox import SqliteInbox
 from driftwatch.stores.log import ParquetLog
 from driftwatch.stores.spool import SqliteSpool
 from driftwatch.stores.state import SqlState
+
+MEASURE_GROUP = "driftwatch.measures"
+"""Of entry points."""
 
 
 class SystemClock:
@@ -102,6 +108,32 @@ def window_plan(settings: Settings) -> WindowPlan:
 def segment_plan(settings: Settings) -> SegmentPlan:
     """Which segments have windows of their own."""
     return SegmentPlan(columns=settings.segments, values=settings.segment_values, most=settings.max_segments)
+
+
+def own_measures(names: Sequence[str]) -> dict[str, OwnMeasure]:
+    """The measures that installed packages offer as entry points of the group ``driftwatch.measures``, by name.
+
+    Raises
+    ------
+    SettingError
+        If no package offers one of that name, or it cannot be loaded.
+    """
+    offered = {one.name: one for one in entry_points(group=MEASURE_GROUP)}
+    found: dict[str, OwnMeasure] = {}
+    for name in names:
+        if name not in offered:
+            known = ", ".join(sorted(offered)) or "none"
+            raise SettingError(
+                f"no installed package has a measure {name!r}.",
+                field="own_measures",
+                remedy=f"Entry points of the group {MEASURE_GROUP}: {known}.",
+            )
+        try:
+            found[name] = offered[name].load()
+        except Exception as error:
+            problem = f"{name!r} cannot be loaded ({type(error).__name__}: {error})."
+            raise SettingError(problem, field="own_measures", remedy="Check the package that offers it.") from error
+    return found
 
 
 def keep_log(settings: Settings) -> KeepLog:
@@ -255,6 +287,7 @@ def assemble(
         clock=clock,
         telemetry=telemetry,
         pace=pace,
+        own=OwnMeasures(own_measures(settings.own_measures)),
     )
     readers = Readers(state, log, clock)
     log_keeper = LogKeeper(state, log, clock, telemetry, keep_log(settings), readers)

@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from driftwatch.core import compare as core
-from driftwatch.core.baseline import Baseline, ColumnBaseline
-from driftwatch.core.cells import NumericCells, counts_by_slot
+from driftwatch.core.baseline import Baseline
+from driftwatch.core.cells import NumericCells
 from driftwatch.core.evidence import FalseAlarmBudget
 from driftwatch.core.frames import columns_of, read_column
 from driftwatch.core.judge import JudgePolicy
@@ -22,25 +20,17 @@ from driftwatch.core.multivariate.finding import JointFinding
 from driftwatch.core.multivariate.rows import RowSample
 from driftwatch.core.multivariate.samples import MOST_ROWS
 from driftwatch.core.multivariate.together import Choice, chosen_tests, for_columns, judged_together
-from driftwatch.core.performance import PerformanceSums
-from driftwatch.core.profile import ColumnProfile, Profile
-from driftwatch.core.records import ColumnRole, Measurement
-from driftwatch.core.schema import Column
-from driftwatch.core.table import Numbers, Values, present
-from driftwatch.core.two_samples import KeptNumbers, measured_exactly
-from driftwatch.errors import EventError, FileError, InputError, ReferenceDataError
+from driftwatch.core.performance.own import OwnMeasure
+from driftwatch.core.table import Numbers
+from driftwatch.core.two_samples import KeptNumbers
+from driftwatch.errors import FileError, InputError, ReferenceDataError
+from driftwatch.live_rows import Kept, counted_live
 from driftwatch.reports.quality_document import quality_document
 
 if TYPE_CHECKING:
     import pandas
 
 DEFAULT_BUDGET = "1 per 1000 windows"
-
-MANY_ROWS = 50_000
-"""With fewer rows, threads cost more than they save."""
-
-_MOST_WORKERS = 4
-"""Each needs memory for a column."""
 
 
 class Report(core.Report):
@@ -111,6 +101,7 @@ def compare(
     policy: JudgePolicy | None = None,
     together: Choice = False,
     reference_rows: Any = None,
+    measures: Mapping[str, OwnMeasure] | None = None,
     **fit: Any,
 ) -> Report:
     """Compare live rows with a reference.
@@ -136,6 +127,10 @@ def compare(
         (`driftwatch.core.multivariate.together`). reference_rows
         Where ``reference`` is a baseline, which holds none: the rows for ``together``, a frame or an iterator of
         frames. Of many rows a uniform sample is kept.
+    measures
+        Your own measures of quality, by name: functions of the labelled rows, which they get as a mapping of the
+        baseline's columns to arrays (numbers as ``float64``, names as objects). One that answers with a number a row
+        is their mean; one that answers with one number is what it says, and needs ``live`` to be one frame.
     **fit
         For `Baseline.fit`, where ``reference`` is rows.
 
@@ -156,6 +151,8 @@ def compare(
         If the budget cannot be read, or is in time, or there is no test of a name in ``together``.
     InputError
         If columns are to be looked at together and there are no rows of the reference.
+    MeasureError
+        If an own measure fails, or gives numbers of another shape.
     TypeError
         If options for fitting come with a fitted baseline, or ``reference_rows`` with one that is not.
 
@@ -178,13 +175,22 @@ def compare(
     >>> report = compare(reference, live, together="correlation_change")
     >>> report.status.value, report.joint[0].pairs, report.joint[0].text
     ('drift', (('a', 'b'),), 'rank correlation of a and b 0.70 -> -0.69')
+
+    With labels, what the model's answers were worth:
+
+    >>> rows = {"x": rng.normal(size=2_000), "y": rng.normal(size=2_000)}
+    >>> rows["guess"] = rows["y"] + 0.1
+    >>> worth = lambda rows: 5.0 - np.abs(rows["guess"] - rows["y"])
+    >>> report = compare(rows, rows, label="y", prediction="guess", measures={"worth": worth})
+    >>> round(report.sums.measures()["worth"].value, 6)
+    4.9
     """
     tests = chosen_tests(together)
     if isinstance(reference, Baseline):
         if fit:
             raise TypeError(f"a fitted baseline takes no options for fitting: {', '.join(sorted(fit))}")
         baseline = reference
-        kept: _Kept = baseline.kept.get
+        kept: Kept = baseline.kept.get
         if tests and reference_rows is None:
             raise InputError(
                 "a baseline holds no rows, and columns can only be looked at together in rows.",
@@ -201,11 +207,11 @@ def compare(
     if false_alarms is not None:
         judging = replace(judging, budget=FalseAlarmBudget.parse(false_alarms))
     if not tests:
-        return _shown(core.compared(baseline, _live(baseline, live, kept), judging))
+        return _shown(core.compared(baseline, counted_live(baseline, live, kept, own=measures or {}), judging))
     timestamp = baseline.schema.timestamp
     sample = RowSample(baseline.schema.features, MOST_ROWS, timestamp=timestamp)
     by_column = replace(judging, budget=for_columns(judging.budget))
-    report = core.compared(baseline, _live(baseline, live, kept, sample), by_column)
+    report = core.compared(baseline, counted_live(baseline, live, kept, sample, own=measures or {}), by_column)
     rows = RowSample(baseline.schema.features, timestamp=timestamp, error=ReferenceDataError)
     for part in _parts(reference_rows):
         rows.add(part)
@@ -230,34 +236,7 @@ def _parts(rows: Any) -> Iterator[Any]:
     return rows if isinstance(rows, Iterator) else iter((rows,))
 
 
-def _live(baseline: Baseline, live: Any, kept: _Kept, sample: RowSample | None = None) -> core.Live:
-    """The live rows as counts, and a sample of them where one is wanted."""
-    if not isinstance(live, Iterator):
-        if sample is not None:
-            sample.add(live)
-        return _counted(baseline, live, kept)
-    profile, sums = Profile.empty(baseline), None
-    unread: dict[str, str] = {}
-    for part in live:
-        if sample is not None:
-            sample.add(part)
-        counted = _counted(baseline, part, _nothing_kept)
-        profile += counted.profile
-        unread.update(counted.unread)
-        if counted.sums is not None:
-            sums = counted.sums if sums is None else sums + counted.sums
-    return core.Live(profile=profile, sums=sums, unread=unread)
-
-
-_Kept = Callable[[str], KeptNumbers | None]
-"""The reference's values of a numeric column, by its name; None where they are not known."""
-
-
-def _nothing_kept(name: str) -> None:
-    """Part by part, exact statistics cannot be had."""
-
-
-def _sorted_when_asked(baseline: Baseline, reference: Any) -> _Kept:
+def _sorted_when_asked(baseline: Baseline, reference: Any) -> Kept:
     """Read a column of the reference again when its turn has come: all of them at once would be a second copy."""
     columns = columns_of(reference, ReferenceDataError)
 
@@ -269,97 +248,6 @@ def _sorted_when_asked(baseline: Baseline, reference: Any) -> _Kept:
         return None
 
     return kept
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _LiveColumn:
-    """What is left of one column of the live rows."""
-
-    profile: ColumnProfile
-    measured: Measurement | None = None
-    values: Values | None = None
-    """Of labels, predictions and scores, which are needed side by side."""
-    unread: str = ""
-
-
-def _counted(baseline: Baseline, live: Any, kept: _Kept) -> core.Live:
-    """The live rows as counts, each column by itself; a row without a label counts for everything but labels."""
-    schema = baseline.schema
-    given = columns_of(live)
-    n_rows = _common_length({column.name: given[column.name] for column in schema.columns if column.name in given})
-
-    def counted(column: Column) -> _LiveColumn:
-        try:
-            values = read_column(given, column, schema.timestamp)
-            return _counted_column(baseline.columns[column.name], values, n_rows, kept)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with one column, the others are compared
-            return _LiveColumn(ColumnProfile.empty(baseline.columns[column.name]), unread=core.words_of(error))
-
-    columns = [column for column in schema.columns if column.name in given or column.role is ColumnRole.FEATURE]
-    workers = min(_processors(), _MOST_WORKERS) if n_rows >= MANY_ROWS else 1
-    with ThreadPoolExecutor(workers) as pool:
-        found = dict(zip((column.name for column in columns), pool.map(counted, columns), strict=True))
-    profiles = {
-        name: found[name].profile if name in found else ColumnProfile.empty(column)
-        for name, column in baseline.columns.items()
-    }
-    return core.Live(
-        profile=Profile(n_rows, profiles, baseline.layout),
-        sums=_performance(baseline, found),
-        measured={(name, one.measured.statistic): one.measured for name, one in found.items() if one.measured},
-        unread={name: one.unread for name, one in found.items() if one.unread},
-    )
-
-
-def _counted_column(fitted: ColumnBaseline, values: Values, n_rows: int, kept: _Kept) -> _LiveColumn:
-    column = fitted.column
-    if len(values) != n_rows:
-        problem = f"it has {len(values):,} values where other columns have {n_rows:,}."
-        raise EventError(problem, field=column.name, remedy="Give columns of equal length.")
-    aside = values if column.role is not ColumnRole.FEATURE else None
-    if column.role is ColumnRole.LABEL:
-        values = present(values)
-    if not isinstance(fitted.cells, NumericCells) or not isinstance(values, Numbers):
-        return _LiveColumn(ColumnProfile.of(fitted, values), values=aside)
-    reference = kept(column.name)
-    if reference is None or fitted.moments is None:
-        return _LiveColumn(ColumnProfile.of(fitted, values), values=aside)
-    counts, moments, by_slot = counts_by_slot(fitted.cells, values, fitted.moments)
-    measured = measured_exactly(fitted.cells, reference, values, counts, by_slot)
-    return _LiveColumn(ColumnProfile(counts, moments), measured=measured, values=aside)
-
-
-def _common_length(columns: Mapping[str, Any]) -> int:
-    """The length that most columns have: one that is cut short is a finding, not the end."""
-    lengths = Counter(length for length in map(_length, columns.values()) if length is not None)
-    return lengths.most_common(1)[0][0] if lengths else 0
-
-
-def _length(values: Any) -> int | None:
-    try:
-        return len(values)
-    except TypeError:
-        return None
-
-
-def _processors() -> int:
-    """How many of them this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _performance(baseline: Baseline, found: Mapping[str, _LiveColumn]) -> PerformanceSums | None:
-    """Sums over the rows that have a label; None where there are no labels."""
-    schema = baseline.schema
-    if schema.label is None or schema.label not in found:
-        return None
-    label = found[schema.label].values
-    answered = None if schema.prediction is None else found.get(schema.prediction)
-    prediction = None if answered is None else answered.values
-    if label is None or prediction is None:
-        return PerformanceSums.empty(schema.task, schema.classes)
-    scores = [one.values for name in schema.scores if (one := found.get(name)) and isinstance(one.values, Numbers)]
-    arrays = [one.values for one in scores] if len(scores) == len(schema.scores) else []
-    return PerformanceSums.of(schema.task, schema.classes, prediction, label, arrays)
 
 
 def _joint_document(finding: JointFinding) -> dict[str, Any]:

@@ -8,6 +8,7 @@
     │   ├── BaselineError       a baseline document of another version, cut short or altered
     │   ├── EventError          one event that does not fit its model's schema
     │   ├── FileError           a file that is absent, unreadable or of an unknown kind
+    │   ├── MeasureError        a measure of the user's own that fails, or cannot be had of these rows
     │   ├── SettingError        a setting with a value that cannot work
     │   └── RecipeError         a recipe for training that cannot work
     ├── UnknownModel            nobody registered a baseline under this name
@@ -79,6 +80,10 @@ class EventError(InputError):
 
 class FileError(InputError):
     """A file that is absent, unreadable or of an unknown kind."""
+
+
+class MeasureError(InputError):
+    """A measure of the user's own that fails, or that cannot be had of these rows."""
 
 
 class SettingError(InputError):

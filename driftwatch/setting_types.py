@@ -18,6 +18,7 @@ from pydantic import (
 
 from driftwatch.core.limits import Limits
 from driftwatch.core.performance import MEASURES
+from driftwatch.core.performance.business_value import BUSINESS_VALUE
 from driftwatch.core.windows import parse_duration, parse_length
 from driftwatch.errors import DriftwatchError
 from driftwatch.pipeline.halves import FIELD
@@ -110,6 +111,16 @@ def _known_measures(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 Measures = Annotated[tuple[str, ...], AfterValidator(_known_measures)]
+
+
+def _unlike_measures(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if name in MEASURES or name == BUSINESS_VALUE:
+            raise ValueError(f"driftwatch has a measure {name!r}: name yours otherwise")
+    return names
+
+
+OwnMeasureNames = Annotated[tuple[str, ...], Field(max_length=20), AfterValidator(_unlike_measures)]
 
 Tokens = Annotated[tuple[TokenSetting, ...], Field(max_length=MOST_TOKENS)]
 

@@ -38,6 +38,7 @@ from driftwatch.setting_types import (
     Duration,
     Measures,
     ModelNames,
+    OwnMeasureNames,
     PrivacySetting,
     Table,
     Tokens,
@@ -135,6 +136,9 @@ class Settings(BaseSettings):
         description="Fewer rows in a window say insufficient_data; 30 at least where natural variation is known.",
     )
     minimum_labels: int = Field(30, ge=2, description="Fewer labels in a window say insufficient_data.")
+    own_measures: OwnMeasureNames = Field(
+        (), description="Your own measures: names of entry points of the group driftwatch.measures; see quality.md."
+    )
     measures: Measures = Field(
         SHOWN_MEASURES, description="Measures of quality on the metrics page: see quality.md. The API has all of them."
     )

@@ -14,6 +14,7 @@ from rich.table import Table as RichTable
 from driftwatch.cli.hashing import HashedColumns, HashKeyFile, hashed
 from driftwatch.cli.importance import read_importance
 from driftwatch.cli.output import Format, check_writable, console, print_json, write_whole
+from driftwatch.cli.values import read_values
 from driftwatch.core.records import Task
 
 if TYPE_CHECKING:
@@ -47,6 +48,13 @@ def fit(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
     segment: Annotated[
         list[str] | None, typer.Option(help="Column whose values are segments with a reference of their own.")
     ] = None,
+    positive: Annotated[
+        str | None, typer.Option(help="Positive class of a binary model; the last by size or the alphabet if left out.")
+    ] = None,
+    value: Annotated[
+        list[str] | None,
+        typer.Option(help="What a prediction is worth: LABEL:PREDICTION=-500, or a JSON file with all of them."),
+    ] = None,
     evaluation: Annotated[
         Path | None, typer.Option(help="Rows the model was not trained on: they give the reference performance.")
     ] = None,
@@ -79,6 +87,8 @@ def fit(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
             ignore=ignore or (),
             importance=read_importance(importance or ()),
             segments=segment or (),
+            positive=positive,
+            values=read_values(value or ()),
             fitted_at=datetime.now(UTC),
         )
     write_whole(output, baseline.to_json())

@@ -9,6 +9,7 @@ from driftwatch.core.baseline import Baseline, ColumnBaseline
 from driftwatch.core.cells import NumericCells
 from driftwatch.core.change import age_text
 from driftwatch.core.performance import DEFAULT_MEASURES, Measure
+from driftwatch.core.performance.business_value import measured
 from driftwatch.core.records import ColumnRole
 
 _NAMES_SHOWN = 4
@@ -91,7 +92,7 @@ def _performance(baseline: Baseline) -> tuple[str, ...]:
     rows = "held-out rows" if baseline.performance.source.value == "held_out" else "the reference's own rows"
     return tuple(
         f"{name} {one.value:.4g}{_interval(one)} on {one.n:,} {rows}"
-        for name, one in baseline.performance.sums.measures(shown).items()
+        for name, one in measured(baseline.schema, baseline.performance.sums, shown).items()
     )
 
 

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from driftwatch.core.compare import Report
 from driftwatch.core.performance import Measure
-from driftwatch.reports.summary import quality_lines
+from driftwatch.reports.summary import quality_lines, quality_notices
 from driftwatch.reports.wording import number
 
 
@@ -28,6 +28,8 @@ def print_quality(report: Report, out: Console) -> None:
     out.print(table, soft_wrap=False)
     labelled = f"{report.sums.n:,} of {report.n_live:,} live rows are labelled"
     out.print(Text(f"quality: {labelled}", style="dim"))
+    for notice in quality_notices(report):
+        out.print(Text(f"quality: {notice}", style="yellow"))
     out.print()
 
 

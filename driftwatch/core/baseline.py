@@ -203,6 +203,8 @@ class Baseline:
         ignore: Iterable[str] = (),
         importance: Mapping[str, float] | None = None,
         segments: Iterable[str] = (),
+        positive: Any = None,
+        values: Mapping[Any, Mapping[Any, float]] | None = None,
         fitted_at: datetime | None = None,
         keep_reference: bool = False,
     ) -> Baseline:
@@ -240,6 +242,11 @@ class Baseline:
             their own: live segments are compared with these. Of each column the 100 most frequent values with at least
             100 rows; of numbers none, unless they are ``categorical``. The evaluation has the column too, or the
             model's quality on its segments is not known.
+        positive
+            The positive class of a binary model, that of its score; by default the last by size or the alphabet.
+        values
+            What predictions are worth, by label, then prediction; pairs that are left out 0: the mean over rows is the
+            measure ``business_value``.
         fitted_at
             Noted in the document.
         keep_reference
@@ -267,6 +274,8 @@ class Baseline:
             ignore=ignore,
             importance=importance,
             segments=segments,
+            positive=positive,
+            values=values,
             fitted_at=fitted_at,
         )
         return fitted_baseline(reference, evaluation, options, keep_reference=keep_reference)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import replace
@@ -124,7 +125,7 @@ def _checksum(content: Mapping[str, Any]) -> str:
 
 
 def _written_schema(schema: Schema) -> dict[str, Any]:
-    return {
+    written: dict[str, Any] = {
         "task": schema.task.value,
         "label": schema.label,
         "prediction": schema.prediction,
@@ -133,6 +134,9 @@ def _written_schema(schema: Schema) -> dict[str, Any]:
         "classes": list(schema.classes),
         "set_aside": [{"name": aside.name, "reason": aside.reason} for aside in schema.set_aside],
     }
+    if schema.values:
+        written["values"] = [list(row) for row in schema.values]
+    return written
 
 
 def _written_column(baseline: ColumnBaseline) -> dict[str, Any]:
@@ -241,7 +245,12 @@ def _read_schema(written: dict[str, Any], columns: tuple[Column, ...]) -> Schema
         set_aside=tuple(
             SetAside(name=_text(aside["name"]), reason=_text(aside["reason"])) for aside in _items(written["set_aside"])
         ),
+        values=tuple(tuple(map(float, _items(row))) for row in _items(written.get("values", []))),
     )
+    size = len(schema.classes)
+    square = not schema.values or (len(schema.values) == size and all(len(row) == size for row in schema.values))
+    finite = all(math.isfinite(value) for row in schema.values for value in row)
+    _require(square and finite, "the values of predictions do not fit the classes")
     named: dict[ColumnRole, set[str | None]] = {
         ColumnRole.LABEL: {schema.label},
         ColumnRole.PREDICTION: {schema.prediction},

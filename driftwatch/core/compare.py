@@ -14,18 +14,20 @@ from driftwatch.core.conclusion import worst
 from driftwatch.core.evidence import EvidenceMemory
 from driftwatch.core.judge import KIND_OF_ROLE, JudgePolicy, Measured, judge_inputs, judge_labels
 from driftwatch.core.multivariate.finding import JointFinding
-from driftwatch.core.performance import PerformanceSums
+from driftwatch.core.performance import Measure, PerformanceSums
 from driftwatch.core.profile import Profile
 from driftwatch.core.records import (
     Change,
     Direction,
     Finding,
     FindingReason,
+    LabelSelection,
     Status,
     Threshold,
     ThresholdOrigin,
     Verdict,
 )
+from driftwatch.core.selection import compared_labelled
 from driftwatch.errors import DriftwatchError
 
 
@@ -49,6 +51,10 @@ class Report:
         What was compared, as counts: figures are drawn from them. None in a report that has none to draw.
     sums
         Of the labelled live rows; None where there were no labels.
+    own
+        The user's own measures that are of all rows at once.
+    selection
+        Where some live rows have a label and others have none: how they differ, column by column.
     run_length
         One false alarm in so many windows was asked for; ``nan`` where nobody said.
     """
@@ -63,6 +69,8 @@ class Report:
     baseline: Baseline | None = field(default=None, repr=False, compare=False)
     profile: Profile | None = field(default=None, repr=False, compare=False)
     sums: PerformanceSums | None = field(default=None, repr=False, compare=False)
+    own: Mapping[str, Measure] = field(default_factory=dict, repr=False, compare=False)
+    selection: tuple[LabelSelection, ...] = ()
     run_length: float = math.nan
 
     @property
@@ -120,12 +128,18 @@ class Live:
         Of the labelled rows; None where there are no labels, which leaves label drift and quality unjudged.
     measured
         What was measured from both samples, by column and statistic.
+    own
+        The user's own measures that are of all rows at once.
+    labelled
+        The profile of the rows that have a label, where some have none.
     unread
         Columns that could not be read, with the reason.
     """
 
     profile: Profile
     sums: PerformanceSums | None = None
+    own: Mapping[str, Measure] = field(default_factory=dict)
+    labelled: Profile | None = None
     measured: Measured = field(default_factory=dict)
     unread: Mapping[str, str] = field(default_factory=dict)
 
@@ -169,8 +183,16 @@ def compared(baseline: Baseline, live: Live, policy: JudgePolicy) -> Report:
         baseline=baseline,
         profile=live.profile,
         sums=live.sums,
+        own=live.own,
+        selection=_selection(baseline, live, policy),
         run_length=policy.budget.run_length(None),
     )
+
+
+def _selection(baseline: Baseline, live: Live, policy: JudgePolicy) -> tuple[LabelSelection, ...]:
+    if live.labelled is None:
+        return ()
+    return compared_labelled(baseline, live.profile, live.labelled, level=1.0 / policy.budget.run_length(None))
 
 
 def words_of(error: Exception) -> str:

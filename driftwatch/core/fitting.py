@@ -125,7 +125,7 @@ class _Fit:
             # Texts turned out to stand for numbers: they are to be read as such from the first row on.
             self._survey, held_out_survey = self._surveyed(replace(options, task=task), sample_rows)
         surveys = [one for one in (self._survey, held_out_survey) if one is not None]
-        classes = chosen_classes(task, [one.columns[name] for one in surveys for name in targets])
+        classes = chosen_classes(task, [one.columns[name] for one in surveys for name in targets], options.positive)
         self._schema = chosen_schema(options, self._survey, task, classes)
         self._importance = importance_shares(options.importance, self._schema, rows.existing)
         self._empty = {column.name: _empty_column(column, self._survey, classes) for column in self._schema.columns}

@@ -42,7 +42,8 @@ class Schema:
     ``classes`` are the names of the label's values (empty for regression). ``scores`` are the columns that
     hold the model's probabilities: one for the positive class (the last of ``classes``) of a binary model,
     one a class (in their order) of a multiclass one, none where the model gives none. ``timestamp`` is the
-    reference's column of event times.
+    reference's column of event times. ``values`` has what each pair of label (row) and prediction is worth, in the
+    order of the classes; empty where nobody said.
     """
 
     task: Task
@@ -53,6 +54,7 @@ class Schema:
     timestamp: str | None = None
     classes: tuple[str, ...] = ()
     set_aside: tuple[SetAside, ...] = ()
+    values: tuple[tuple[float, ...], ...] = ()
 
     @cached_property
     def features(self) -> tuple[Column, ...]:

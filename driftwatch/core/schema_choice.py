@@ -13,10 +13,12 @@ import numpy as np
 from driftwatch.core.cell_choice import LARGEST_NAMES
 from driftwatch.core.column_reading import CONVERT
 from driftwatch.core.frames import missing_column
+from driftwatch.core.performance.business_value import value_matrix
 from driftwatch.core.raw_column import RawKind
 from driftwatch.core.records import ColumnKind, ColumnRole, Task
 from driftwatch.core.schema import Column, Schema, SetAside
 from driftwatch.core.survey import MOST_NAMES, NAMED, WHOLE_AND_REAL, ColumnSurvey, Survey
+from driftwatch.core.table import name_of
 from driftwatch.errors import ReferenceDataError
 
 LARGEST_COLUMNS = 2_000
@@ -52,6 +54,8 @@ class FitOptions:
     ignore: frozenset[str] = frozenset()
     importance: Mapping[str, float] = field(default_factory=dict)
     segments: tuple[str, ...] = ()
+    positive: str | None = None
+    values: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     fitted_at: datetime | None = None
 
     @classmethod
@@ -63,6 +67,8 @@ class FitOptions:
         ignore: Iterable[str] = (),
         importance: Mapping[str, float] | None = None,
         segments: Iterable[str] = (),
+        positive: Any = None,
+        values: Mapping[Any, Mapping[Any, float]] | None = None,
         **others: Any,
     ) -> FitOptions:
         """From what `Baseline.fit` is given."""
@@ -73,6 +79,11 @@ class FitOptions:
             ignore=frozenset(ignore),
             importance=dict(importance or {}),
             segments=tuple(dict.fromkeys(segments)),
+            positive=None if positive is None else name_of(positive),
+            values={
+                name_of(label): {name_of(one): float(value) for one, value in row.items()}
+                for label, row in (values or {}).items()
+            },
             **others,
         )
 
@@ -155,7 +166,7 @@ def chosen_task(options: FitOptions, reference: Mapping[str, ColumnSurvey]) -> T
     return Task.REGRESSION
 
 
-def chosen_classes(task: Task, columns: Sequence[ColumnSurvey]) -> tuple[str, ...]:
+def chosen_classes(task: Task, columns: Sequence[ColumnSurvey], positive: str | None = None) -> tuple[str, ...]:
     """The names of a label's values: numbers by size, ``false`` before ``true``, others by the alphabet.
 
     Parameters
@@ -164,12 +175,18 @@ def chosen_classes(task: Task, columns: Sequence[ColumnSurvey]) -> tuple[str, ..
         Regression has none.
     columns
         Labels and predictions, of the reference and of the evaluation.
+    positive
+        Of a binary model, the class that comes last, as the positive one does.
 
     Raises
     ------
     ReferenceDataError
-        If there are too many for the task, or only one.
+        If there are too many for the task, or only one; or the positive one is none of two.
     """
+    if positive is not None and (task is not Task.BINARY or not columns):
+        raise ReferenceDataError(
+            "only a binary model with a label has a positive class.", field="positive", remedy="Leave it out."
+        )
     if task is Task.REGRESSION or not columns:
         return ()
     name = columns[0].name
@@ -198,7 +215,12 @@ def chosen_classes(task: Task, columns: Sequence[ColumnSurvey]) -> tuple[str, ..
         raise ReferenceDataError(
             "it has fewer than two classes.", field=name, remedy="Give reference rows of every class."
         )
-    return tuple(sorted(classes, key=_class_order))
+    if positive is not None and positive not in classes:
+        found = ", ".join(sorted(classes))
+        raise ReferenceDataError(
+            f"{positive!r} is none of the classes.", field="positive", remedy=f"Name one of {found}."
+        )
+    return tuple(sorted(classes, key=lambda name: (name == positive, *_class_order(name))))
 
 
 def _class_order(name: str) -> tuple[bool, float, str]:
@@ -237,6 +259,11 @@ def chosen_schema(options: FitOptions, survey: Survey, task: Task, classes: tupl
             remedy="Give columns of numbers, truth values or categories.",
         )
     _check_scores(options.scores, task, classes)
+    try:
+        values = value_matrix(options.values, classes) if options.values else ()
+    except ValueError as error:
+        remedy = "Name the values of pairs of label and prediction."
+        raise ReferenceDataError(f"{error}.", field="values", remedy=remedy) from None
     return Schema(
         task=task,
         columns=tuple(columns),
@@ -246,6 +273,7 @@ def chosen_schema(options: FitOptions, survey: Survey, task: Task, classes: tupl
         timestamp=options.timestamp,
         classes=classes,
         set_aside=tuple(set_aside),
+        values=values,
     )
 
 

@@ -75,12 +75,12 @@ def _add_joined(work: Work, model: str, joined: JoinedLabels) -> None:
             if key.segment == ALL_ROWS:
                 work.tally.count("events_dropped_total", len(rows), model=model, reason="label_late")
             continue
-        sums.performance += _quality(baseline, predictions, labels, joined.values, rows)
+        sums.performance += _quality(work, baseline, predictions, labels, joined.values, rows)
         sums.profile += _label_profile(baseline, labels.take(rows))
         sums.labelled += _answers(baseline, predictions, joined.values, rows[~corrected[rows]])
         before = rows[corrected[rows]]
         if len(before):
-            sums.performance -= _quality(baseline, predictions, replaced, joined.values, before)
+            sums.performance -= _quality(work, baseline, predictions, replaced, joined.values, before)
             sums.profile -= _label_profile(baseline, replaced.take(before))
         sums.labels += len(rows) - len(before)
         work.touch(key, WindowStage.COMPLETE)
@@ -120,11 +120,24 @@ def _count(work: Work, model: str, joined: JoinedLabels, corrected: int) -> None
 
 
 def _quality(
-    baseline: Baseline, predictions: Values, labels: Values, packed: NDArray[np.float64], rows: NDArray[np.intp]
+    work: Work,
+    baseline: Baseline,
+    predictions: Values,
+    labels: Values,
+    packed: NDArray[np.float64],
+    rows: NDArray[np.intp],
 ) -> PerformanceSums:
     schema = baseline.schema
-    scores = packed[rows, 1 : 1 + len(schema.scores)]
-    return PerformanceSums.of(schema.task, schema.classes, predictions.take(rows), labels.take(rows), list(scores.T))
+    predicted, actual = predictions.take(rows), labels.take(rows)
+    scores = list(packed[rows, 1 : 1 + len(schema.scores)].T)
+    sums = PerformanceSums.of(schema.task, schema.classes, predicted, actual, scores)
+    if not work.own or schema.label is None or schema.prediction is None:
+        return sums
+    known = np.flatnonzero(_is_present(predicted) & _is_present(actual))
+    columns = {schema.label: actual.take(known), schema.prediction: predicted.take(known)}
+    named = zip(schema.scores, scores, strict=True)
+    columns |= {name: Numbers(np.ascontiguousarray(score[known])) for name, score in named}
+    return sums.with_own(work.own.of(columns, len(known)))
 
 
 def _answers(baseline: Baseline, predictions: Values, packed: NDArray[np.float64], rows: NDArray[np.intp]) -> Profile:

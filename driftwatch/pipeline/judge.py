@@ -274,7 +274,7 @@ class Judge:
         if due.stage is WindowStage.CLOSED:
             findings, verdicts = (*judgement.findings, *kept_findings), (*judgement.verdicts, *kept_verdicts)
         stage = before.stage if before is not None and again else due.stage
-        performance, intervals = performance_of(sums.performance)
+        performance, intervals = performance_of(baseline.schema, sums.performance)
         window = WindowRecord(
             key=due.key,
             stage=stage,

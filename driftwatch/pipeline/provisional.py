@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from driftwatch.core.baseline import PerformanceSource, ReferencePerformance
 from driftwatch.core.performance import Measure, PerformanceSums
+from driftwatch.core.performance.business_value import measured
 from driftwatch.core.records import WindowKey, WindowRecord, WindowStage
 from driftwatch.core.segments import ALL_ROWS
 from driftwatch.core.windows import to_microseconds
@@ -67,7 +68,8 @@ class Performances:
         key = (model, model_version, segment)
         if key not in self._references:
             known = self.reference(model, model_version, segment)
-            self._references[key] = known.sums.measures() if known is not None else {}
+            schema = self._baselines.get(model, model_version).schema
+            self._references[key] = measured(schema, known.sums) if known is not None else {}
         return self._references[key]
 
     def reference(self, model: str, model_version: str, segment: str) -> ReferencePerformance | None:
@@ -94,7 +96,7 @@ class Performances:
         sums = PerformanceSums.empty(schema.task, schema.classes)
         for one in reader.slices(key.model, key.model_version, key.segment, start, end):
             sums += PerformanceSums.from_bytes(one.performance)
-        performance, intervals = performance_of(sums)
+        performance, intervals = performance_of(schema, sums)
         quality = replace(window.quality, intervals=intervals, confusion=confusion_of(sums))
         current = replace(window, labels=labels, performance=performance, quality=quality)
         self._remembered[key] = current

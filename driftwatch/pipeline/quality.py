@@ -8,8 +8,10 @@ import msgspec
 
 from driftwatch.core.baseline import Baseline, PerformanceSource
 from driftwatch.core.performance import PerformanceSums
+from driftwatch.core.performance.business_value import measured
 from driftwatch.core.policy import JudgePolicy
 from driftwatch.core.records import Interval, LabelSelection, WindowQuality, WindowRecord, WindowStage
+from driftwatch.core.schema import Schema
 from driftwatch.core.selection import compared_labelled
 from driftwatch.pipeline.work import SliceSums
 
@@ -24,9 +26,9 @@ LARGEST_CONFUSION = 50
 """Classes; with more there is no confusion matrix in a window."""
 
 
-def performance_of(sums: PerformanceSums) -> tuple[Mapping[str, float], Mapping[str, Interval]]:
+def performance_of(schema: Schema, sums: PerformanceSums) -> tuple[Mapping[str, float], Mapping[str, Interval]]:
     """The measures of a window and their intervals, by name; empty without a label."""
-    measures = sums.measures() if sums.n else {}
+    measures = measured(schema, sums) if sums.n else {}
     values = {name: one.value for name, one in measures.items()}
     intervals = {
         name: Interval(lower=one.lower, upper=one.upper, labels=one.n, error_bound=one.error_bound)

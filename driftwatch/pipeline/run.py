@@ -20,6 +20,7 @@ from driftwatch.pipeline.forget import forget_the_unmet
 from driftwatch.pipeline.join import join_labels
 from driftwatch.pipeline.judge import Judge
 from driftwatch.pipeline.marks import APPLIED
+from driftwatch.pipeline.own_measures import OwnMeasures
 from driftwatch.pipeline.record import Recorder
 from driftwatch.pipeline.recut import begin_anew_if_cut_otherwise
 from driftwatch.pipeline.slice import slice_predictions
@@ -56,7 +57,7 @@ class Pace:
 class Pipeline:
     """Takes accepted events through the stages. One thread steps it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one parameter a part
         self,
         *,
         spool: Spool,
@@ -69,6 +70,7 @@ class Pipeline:
         clock: Clock,
         telemetry: Telemetry,
         pace: Pace,
+        own: OwnMeasures | None = None,
     ) -> None:
         self._spool = spool
         self._state = state
@@ -80,6 +82,7 @@ class Pipeline:
         self._clock = clock
         self._telemetry = telemetry
         self._pace = pace
+        self._own = own or OwnMeasures()
         self._totals = Totals()
         self._recorded_at: datetime | None = None
         self._one_at_a_time = threading.Lock()
@@ -120,6 +123,7 @@ class Pipeline:
                 plan=self._plan,
                 segments=self._segments,
                 tally=tally,
+                own=self._own,
             )
             for stage in STAGES:
                 stage(work)

@@ -19,6 +19,7 @@ from driftwatch.core.selection import answers_of
 from driftwatch.core.windows import WindowPlan
 from driftwatch.pipeline import marks
 from driftwatch.pipeline.baselines import Baselines
+from driftwatch.pipeline.own_measures import OwnMeasures
 from driftwatch.pipeline.place import Placement, placed
 from driftwatch.pipeline.stages import judged_before, stale, with_stale
 from driftwatch.pipeline.telemetry import Tally
@@ -51,6 +52,7 @@ class Work:
     plan: WindowPlan
     segments: SegmentPlan
     tally: Tally
+    own: OwnMeasures = field(default_factory=OwnMeasures)
     _slices: dict[SliceKey, SliceSums] = field(default_factory=dict)
     _streams: dict[str, dict[StreamKey, StoredStream]] = field(default_factory=dict)
     _changed_streams: set[StreamKey] = field(default_factory=set)

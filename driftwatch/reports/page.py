@@ -14,7 +14,7 @@ from driftwatch.reports import wording
 from driftwatch.reports.cards import cards
 from driftwatch.reports.figure import HEIGHT, WIDTH
 from driftwatch.reports.order import beyond, is_of_a_column
-from driftwatch.reports.summary import ORIGINS, headline, quality_lines, threshold_lines, verdict_lines
+from driftwatch.reports.summary import ORIGINS, headline, quality_lines, quality_notices, threshold_lines, verdict_lines
 
 FEW_COLUMNS = 3
 """With so many or fewer there is no list of columns to jump to."""
@@ -56,6 +56,7 @@ def rendered(report: Report) -> str:
             has_index=len(shown) > FEW_COLUMNS,
             joint=[one for one in report.findings if not _is_of_quality(one) and not is_of_a_column(baseline, one)],
             quality=quality_lines(report),
+            quality_notices=quality_notices(report),
             quality_findings=[one for one in report.findings if _is_of_quality(one)],
             thresholds=threshold_lines(report.findings),
             not_compared=[] if baseline is None else [name for name in baseline.columns if name not in names],

@@ -6,6 +6,8 @@ import math
 from typing import Any
 
 from driftwatch.core.compare import Report
+from driftwatch.core.performance.business_value import measured
+from driftwatch.reports.summary import quality_notices
 
 
 def quality_document(report: Report) -> dict[str, Any]:
@@ -13,11 +15,12 @@ def quality_document(report: Report) -> dict[str, Any]:
     if report.sums is None or report.baseline is None or report.sums.n == 0:
         return {}
     known = report.baseline.performance
-    reference = known.sums.measures() if known is not None else {}
+    reference = measured(report.baseline.schema, known.sums) if known is not None else {}
     return {
         "labels": report.sums.n,
         "label_coverage_ratio": report.sums.n / report.n_live if report.n_live else None,
         "reference_source": None if known is None else known.source.value,
+        "notices": list(quality_notices(report)),
         "measures": {
             name: {
                 "value": _number(one.value),
@@ -26,9 +29,20 @@ def quality_document(report: Report) -> dict[str, Any]:
                 "error_bound": one.error_bound,
                 "reference": _number(reference[name].value) if name in reference else None,
             }
-            for name, one in report.sums.measures().items()
+            for name, one in {**measured(report.baseline.schema, report.sums), **report.own}.items()
         },
         "confusion": report.sums.confusion_document(),
+        "selection": [
+            {
+                "column": one.column,
+                "score": one.score,
+                "p_value": one.p_value,
+                "labelled": one.labelled,
+                "unlabelled": one.unlabelled,
+                "is_notable": one.is_notable,
+            }
+            for one in report.selection
+        ],
     }
 
 

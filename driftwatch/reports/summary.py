@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from driftwatch.core.compare import Report
 from driftwatch.core.performance import DEFAULT_MEASURES, LOSS_MEASURE, Measure
+from driftwatch.core.performance.business_value import measured
 from driftwatch.core.records import AlertKind, Finding, Status, ThresholdOrigin, Verdict
 from driftwatch.reports.cards import Card
 from driftwatch.reports.wording import counted, limit, number, share, words
@@ -110,11 +111,19 @@ def quality_lines(report: Report) -> tuple[QualityLine, ...]:
     if report.sums is None or report.baseline is None:
         return ()
     shown = DEFAULT_MEASURES[report.sums.task]
-    live = report.sums.measures(shown)
+    shown = (*shown, *(name for name, _ in report.sums.own))
+    live = {**measured(report.baseline.schema, report.sums, shown), **report.own}
     known = report.baseline.performance
-    reference = known.sums.measures(shown) if known is not None else {}
+    reference = measured(report.baseline.schema, known.sums, shown) if known is not None else {}
     judged = LOSS_MEASURE[report.sums.task]
     return tuple(QualityLine(name, reference.get(name), one, name == judged) for name, one in live.items())
+
+
+def quality_notices(report: Report) -> tuple[str, ...]:
+    """What to know before trusting the quality; empty where no live row has a label."""
+    if report.sums is None or report.sums.n == 0:
+        return ()
+    return tuple(one.text for one in report.selection if one.is_notable)
 
 
 def threshold_lines(findings: Sequence[Finding]) -> tuple[ThresholdLine, ...]:

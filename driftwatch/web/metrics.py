@@ -18,7 +18,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from driftwatch import __version__
-from driftwatch.core.performance import SHOWN_MEASURES
+from driftwatch.core.performance import MEASURES, SHOWN_MEASURES
 from driftwatch.core.records import AlertKind, Finding, RetrainState, Status, ThresholdOrigin, WindowRecord
 from driftwatch.pipeline.operations import MetricsFacts, ModelSummary, VersionFacts
 from driftwatch.pipeline.telemetry import Snapshot
@@ -73,7 +73,8 @@ class ServiceCollector(Collector):
         self._readiness = readiness
         self._max_series = max_series
         self._inbox = inbox
-        self._measures = frozenset(measures)
+        # The user's own, and what predictions are worth, were asked for: they always have series.
+        self._left_out = frozenset(MEASURES) - frozenset(measures)
 
     def collect(self) -> Iterator[Metric]:
         """Every family of the table, in its order."""
@@ -123,9 +124,9 @@ class ServiceCollector(Collector):
         wanted = [
             *_firing(facts),
             *(series for model in facts.models for series in _of_model(model)),
-            *(series for version in newest_first for series in _of_version(version, self._measures)),
+            *(series for version in newest_first for series in _of_version(version, self._left_out)),
             *_findings_in_turn(newest_first),
-            *(series for segment in facts.segments for series in _of_version(segment, self._measures)),
+            *(series for segment in facts.segments for series in _of_version(segment, self._left_out)),
         ]
         # The same series twice would spoil the whole scrape.
         unlike = {(one.name, one.labels): one for one in wanted if not isnan(one.value)}
@@ -164,7 +165,7 @@ def _of_model(model: ModelSummary) -> Iterator[Series]:
             yield Series("retrain_state", (model.model, state.value), float(state is model.retrain.state))
 
 
-def _of_version(version: VersionFacts, measures: frozenset[str]) -> Iterator[Series]:
+def _of_version(version: VersionFacts, left_out: frozenset[str]) -> Iterator[Series]:
     labels = (version.model, version.model_version, version.segment)
     for stage, window in (("inputs", version.inputs), ("quality", version.quality)):
         if window is not None:
@@ -175,11 +176,11 @@ def _of_version(version: VersionFacts, measures: frozenset[str]) -> Iterator[Ser
                     yield Series("evidence", (*labels, verdict.kind.value), verdict.evidence)
                     yield Series("evidence_limit", (*labels, verdict.kind.value), verdict.limit.value)
     for name, measure in version.reference.items():
-        if name in measures:
+        if name not in left_out:
             yield Series("performance", (*labels, name, "reference"), measure.value)
     if version.quality is not None:
         for name, value in version.quality.performance.items():
-            if name in measures:
+            if name not in left_out:
                 yield Series("performance", (*labels, name, "realized"), value)
                 interval = version.quality.quality.intervals.get(name)
                 if interval is not None:
@@ -191,7 +192,7 @@ def _of_version(version: VersionFacts, measures: frozenset[str]) -> Iterator[Ser
             yield Series("label_selection", (*labels, one.column), one.score)
     if version.provisional is not None and version.provisional.rows:
         for name, value in version.provisional.performance.items():
-            if name in measures:
+            if name not in left_out:
                 yield Series("performance", (*labels, name, "provisional"), value)
         yield Series("provisional_label_coverage_ratio", labels, version.provisional.labels / version.provisional.rows)
 

@@ -98,6 +98,31 @@ def test_check_prints_the_usual_measures_beside_the_references(folder: Path) -> 
     assert "macro_precision" not in lines
 
 
+def test_a_positive_class_and_values_of_predictions_are_said_when_the_baseline_is_fitted(folder: Path) -> None:
+    (folder / "values.json").write_text('{"1": {"0": -20}}')
+    options = [one for one in OPTIONS if one not in ("--score", "score")]
+    said = ("--positive", "0", "--value", folder / "values.json", "--value", "0:1=-4")
+    fitted = ("--evaluation", folder / "held_out.parquet", *options, *said, "-o", folder / "v.json")
+    assert run("baseline", "fit", folder / "train.parquet", *fitted).exit_code == 0
+    lines = {
+        line.split()[0]: line.split()[1] for line in run("baseline", "show", folder / "v.json").output.splitlines()
+    }
+    missed, blamed = (
+        np.mean((HELD_OUT["y"] == label) & (HELD_OUT["said"] == said)) for label, said in ((1, 0), (0, 1))
+    )
+    assert float(lines["business_value"]) == pytest.approx(-20 * missed - 4 * blamed, rel=1e-3)
+    recall = metrics.recall_score(HELD_OUT["y"], HELD_OUT["said"], pos_label=0)
+    assert float(lines["recall"]) == pytest.approx(recall, rel=1e-3)
+    assert "business" in run("check", folder / "v.json", folder / "live.parquet").stdout
+
+
+@pytest.mark.parametrize("value", ["1:0=much", "1=5", "absent.json"])
+def test_values_that_cannot_be_read_say_how_to_write_them(folder: Path, value: str) -> None:
+    found = run("baseline", "fit", folder / "train.parquet", *OPTIONS, "--value", value, "-o", folder / "v.json")
+    assert found.exit_code == 2
+    assert "fraud:fine=-500" in found.output
+
+
 def test_rows_without_labels_have_no_quality(folder: Path) -> None:
     LIVE.drop(columns="y").to_parquet(folder / "bare.parquet")
     report = json.loads(run("check", folder / "b.json", folder / "bare.parquet", "--format", "json").stdout)

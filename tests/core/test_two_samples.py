@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import driftwatch
-import driftwatch.comparison
+import driftwatch.live_rows
 from driftwatch.core.baseline import Baseline
 from driftwatch.core.cell_choice import numeric_cells, value_counts
 from driftwatch.core.cells import counts_by_slot
@@ -180,6 +180,6 @@ def test_a_column_of_another_length_is_an_error_and_the_others_are_compared():
 def test_many_rows_are_counted_by_several_threads_with_the_same_result(monkeypatch):
     baseline = Baseline.fit(REFERENCE, keep_reference=True)
     alone = driftwatch.compare(baseline, LIVE)
-    monkeypatch.setattr(driftwatch.comparison, "MANY_ROWS", 1)
-    monkeypatch.setattr(driftwatch.comparison, "_processors", lambda: 3)
+    monkeypatch.setattr(driftwatch.live_rows, "MANY_ROWS", 1)
+    monkeypatch.setattr(driftwatch.live_rows, "_processors", lambda: 3)
     assert driftwatch.compare(baseline, LIVE).rows() == alone.rows()

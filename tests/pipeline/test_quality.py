@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from driftwatch.core.baseline import PerformanceSource
 from driftwatch.core.records import WindowStage
+from driftwatch.errors import SettingError
 from driftwatch.pipeline.quality import quality_notices
 from driftwatch.wire.native import LabelEvent, PredictionEvent
 from tests.pipeline.conftest import START
@@ -136,6 +138,56 @@ def test_labels_at_random_are_not(spam) -> None:
     assert (said.labelled, score.labelled) == (len(chosen), len(chosen))
     assert not said.is_notable
     assert not score.is_notable
+
+
+PACKAGE = """
+import numpy as np
+
+def risk(rows):
+    # Nothing but labels, predictions and scores is kept for labels that come late.
+    assert set(rows) == {"truth", "said", "score"}
+    return np.where(rows["truth"] == "yes", 1.0 - rows["score"], 0.0)
+
+def broken(rows):
+    raise RuntimeError("of no use")
+"""
+
+
+@pytest.fixture
+def offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installed package that offers two measures."""
+    (tmp_path / "our_measures.py").write_text(PACKAGE)
+    metadata = tmp_path / "our_measures-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: our-measures\nVersion: 1.0\n")
+    offers = "".join(f"{name} = our_measures:{name}\n" for name in ("risk", "broken"))
+    (metadata / "entry_points.txt").write_text(f"[driftwatch.measures]\n{offers}")
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+
+@pytest.mark.usefixtures("offered")
+def test_own_measures_of_an_installed_package_are_had_of_every_window(make_world, caplog) -> None:
+    world = make_world(own_measures=("risk", "broken"))
+    world.register(classifier(model="flights"))
+    ids, labels = answered(world)
+    labelled(world, ids, ["no"] * 100 + list(labels[100:]))
+    labelled(world, ids[:100], labels[:100])
+    answered(world, day=4)
+    window = windows(world)[-1].window
+    score = np.round(np.random.default_rng(3).random(N), 3)
+    expected = np.where(labels == "yes", 1.0 - score, 0.0)
+    assert window.performance["risk"] == pytest.approx(expected.mean(), rel=1e-12)
+    assert window.quality.intervals["risk"].labels == window.labels == N
+    assert "broken" not in window.performance
+    assert [one.message for one in caplog.records if "broken" in one.message] == [
+        "the measure broken failed: rows are left out of it"
+    ]
+
+
+@pytest.mark.usefixtures("offered")
+def test_a_measure_that_no_package_offers_is_named(make_world) -> None:
+    with pytest.raises(SettingError, match=r"own_measures: no installed package has a measure 'profit'.*broken, risk"):
+        make_world(own_measures=("profit",))
 
 
 def test_judging_again_without_news_changes_nothing_though_something_is_undefined(spam) -> None:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from driftwatch.core.moments import decoded_units, encoded_units, exact_sum
 from driftwatch.core.performance.error_sums import ErrorSums
 from driftwatch.core.performance.measure import Measure
+from driftwatch.core.performance.own import OwnSums
 from driftwatch.core.performance.score_sums import ScoreSums
 from driftwatch.core.records import Task
 from driftwatch.core.schema import Schema
@@ -54,6 +55,8 @@ class PerformanceSums:
     details
         Further sums: of errors, or of scores. None where there are no scores, or where some of the rows were summed up
         by a version of driftwatch that had no such sums.
+    own
+        By name, the sums of the user's own measures (`driftwatch.core.performance.own`), sorted.
 
     Examples
     --------
@@ -70,6 +73,7 @@ class PerformanceSums:
     sums: tuple[int, ...] = ()
     confusion: tuple[int, ...] = ()
     details: Details | None = None
+    own: tuple[tuple[str, OwnSums], ...] = ()
 
     @classmethod
     def empty(cls, task: Task, classes: tuple[str, ...] = ()) -> PerformanceSums:
@@ -152,6 +156,10 @@ class PerformanceSums:
             details = ScoreSums.of(task, len(classes), actual, held)
         return cls(task=task, classes=classes, n=len(pairs), confusion=tuple(counts.tolist()), details=details)
 
+    def with_own(self, own: Mapping[str, OwnSums]) -> PerformanceSums:
+        """The same with the sums of the user's own measures over the same rows."""
+        return replace(self, own=tuple(sorted(own.items())))
+
     def __add__(self, other: PerformanceSums) -> PerformanceSums:
         """The sums of both sets of rows.
 
@@ -184,6 +192,7 @@ class PerformanceSums:
             sums=tuple(a + sign * b for a, b in zip(self.sums, other.sums, strict=True)),
             confusion=tuple(a + sign * b for a, b in zip(self.confusion, other.confusion, strict=True)),
             details=_combined_details(self, other, sign),
+            own=_combined_own(self, other, sign),
         )
 
     def loss(self) -> Measure:
@@ -209,7 +218,8 @@ class PerformanceSums:
             kind for kind in MEASURES.values() if self.task in kind.tasks and (names is None or kind.name in names)
         ]
         found = ((kind.name, kind.measure(self)) for kind in wanted)
-        return {name: measure for name, measure in found if measure is not None}
+        measures = {name: measure for name, measure in found if measure is not None}
+        return measures | {name: one.measure() for name, one in self.own if names is None or name in names}
 
     def confusion_document(self) -> dict[str, Any] | None:
         """The confusion matrix for people: ``counts`` by label, then prediction, of ``classes`` and of other names.
@@ -233,6 +243,8 @@ class PerformanceSums:
         }
         if self.details is not None:
             document["details"] = self.details.to_document()
+        if self.own:
+            document["own"] = {name: one.to_document() for name, one in self.own}
         return document
 
     @classmethod
@@ -253,6 +265,7 @@ class PerformanceSums:
                 sums=tuple(decoded_units(total) for total in document["sums"]),
                 confusion=tuple(int(count) for count in document["confusion"]),
                 details=_read_details(task, len(classes), document),
+                own=tuple((str(name), OwnSums.from_document(one)) for name, one in document.get("own", {}).items()),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError("performance sums are cut short or altered") from error
@@ -299,6 +312,16 @@ def _combined_details(one: PerformanceSums, other: PerformanceSums, sign: int) -
         case ErrorSums() as errors, ErrorSums() as more:
             return errors + more if sign > 0 else errors - more
     return None
+
+
+def _combined_own(one: PerformanceSums, other: PerformanceSums, sign: int) -> tuple[tuple[str, OwnSums], ...]:
+    """The sums of both. What is taken out may have been counted when there was no such measure: then it is let go."""
+    mine, others = dict(one.own), dict(other.own)
+    nothing = OwnSums(0, 0, 0)
+    found = {
+        name: mine.get(name, nothing).combined(others.get(name, nothing), sign) for name in sorted({*mine, *others})
+    }
+    return tuple((name, sums) for name, sums in found.items() if sums.n >= 0)
 
 
 def _read_details(task: Task, n_classes: int, document: Any) -> Details | None:
