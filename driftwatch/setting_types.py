@@ -13,6 +13,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainValidator,
+    ValidationError,
     field_validator,
 )
 
@@ -22,6 +23,7 @@ from driftwatch.core.performance.business_value import BUSINESS_VALUE
 from driftwatch.core.windows import parse_duration, parse_length
 from driftwatch.errors import DriftwatchError
 from driftwatch.pipeline.halves import FIELD
+from driftwatch.sinks.options import SinkOptions
 from driftwatch.web.tokens import MOST_TOKENS, Scope, Token, is_hash
 
 _LONGEST = timedelta(days=36_500)
@@ -146,6 +148,46 @@ def _templates(names: tuple[str, ...]) -> tuple[str, ...]:
             raise ValueError("must be texts with fields such as {inferenceservicename}")
     return names
 
+
+def _sink_tables(value: Any) -> tuple[SinkOptions, ...]:
+    """Every table as the kind of sink that it names has it."""
+    from driftwatch.sinks import SINKS
+
+    if not isinstance(value, list | tuple):
+        raise ValueError("must be tables, each begun by [[sinks]]")
+    found: list[SinkOptions] = []
+    for number, table in enumerate(value, 1):
+        if isinstance(table, SinkOptions):
+            found.append(table)
+            continue
+        if not isinstance(table, dict):
+            raise ValueError(f"number {number} is no table")
+        kind = SINKS.get(str(table.get("kind")))
+        if kind is None:
+            raise ValueError(f"number {number}: kind must be one of {', '.join(SINKS)}")
+        try:
+            found.append(kind.options.model_validate(table))
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            place = ".".join(str(part) for part in first["loc"])
+            problem = first["msg"].removeprefix("Value error, ")
+            if first["type"] == "extra_forbidden":
+                problem = f"there is no such option; there are {', '.join(sorted(kind.options.model_fields))}"
+            raise ValueError(
+                f"number {number} ({_shown_name(table)}): {place}: {problem}".replace(": :", ":")
+            ) from None
+    names = [one.name for one in found]
+    twice = next((one for one in names if names.count(one) > 1), None)
+    if twice is not None:
+        raise ValueError(f"two are called {twice}: their names must differ")
+    return tuple(found)
+
+
+def _shown_name(table: dict[str, Any]) -> str:
+    return str(table.get("name") or table.get("kind"))[:64]
+
+
+Sinks = Annotated[tuple[SinkOptions, ...], Field(max_length=100), PlainValidator(_sink_tables)]
 
 ModelNames = Annotated[tuple[str, ...], Field(min_length=1, max_length=16), AfterValidator(_templates)]
 

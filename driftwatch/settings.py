@@ -40,6 +40,7 @@ from driftwatch.setting_types import (
     ModelNames,
     OwnMeasureNames,
     PrivacySetting,
+    Sinks,
     Table,
     Tokens,
     TokenSetting,
@@ -166,6 +167,8 @@ class Settings(BaseSettings):
     )
     webhook_url: str = Field("", description="Where retrain requests are posted to; empty for nowhere.")
     webhook_secret: SecretStr = Field(SecretStr(""), description="Signs the webhooks: whsec_ and base64.")
+
+    sinks: Sinks = Field((), description="Who else is told, of retrains and alerts, and how: see sinks.md.")
 
     cloudevents_names: ModelNames = Field(
         USUAL_NAMES,

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import base64
-import ipaddress
 from collections.abc import Callable
 from datetime import UTC, datetime
-from urllib.parse import urlsplit
+from pathlib import Path
 
-import httpx
+from pydantic import Field
 from standardwebhooks import Webhook
 
-from driftwatch.errors import SettingError, SinkRejected, SinkUnavailable
+from driftwatch.errors import SettingError
 from driftwatch.ports import MessageKind, OutboxMessage
+from driftwatch.sinks.options import HttpOptions, SinkKind, checked_address
+from driftwatch.sinks.receiver import Receiver
+from driftwatch.sinks.secret import Secret, needed
 
 CONTENT_TYPE = "application/cloudevents+json"
-_LATER = frozenset({408, 425, 429})
 _LEAST_SECRET_BYTES = 24
+
+
+class WebhookOptions(HttpOptions):
+    """The table of a signed webhook."""
+
+    secret_file: Path | None = Field(None, description="Signs: whsec_ and base64; while it changes, new and old.")
+    secret_env: str | None = None
 
 
 class WebhookSink:
@@ -31,7 +39,14 @@ class WebhookSink:
     url
         An ``https`` or ``http`` address. User and password do not belong in it.
     secret
-        ``whsec_`` and 24 to 64 random bytes in base64.
+        ``whsec_`` and 24 to 64 random bytes in base64. Where it is being changed, the new one and the old one with a
+        space between them: each signs, and a receiver that knows one of them is content.
+    name
+        What the sink is called.
+    takes
+        What it is told of.
+    ca_file
+        Authorities in PEM, besides which none is believed.
     timeout_seconds
         For connecting, and for each wait for the receiver's answer.
     now
@@ -52,24 +67,26 @@ class WebhookSink:
     WebhookSink(https://ci.example.com)
     """
 
-    name = "webhook"
-    takes = frozenset({MessageKind.RETRAIN})
-
     def __init__(
         self,
         url: str,
-        secret: str,
+        secret: str | Secret,
         *,
+        name: str = "webhook",
+        takes: frozenset[MessageKind] = frozenset({MessageKind.RETRAIN}),
+        ca_file: Path | None = None,
         timeout_seconds: float = 10.0,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._url, self._host = _checked(url)
-        self._signer = _signer(secret)
-        self._timeout = httpx.Timeout(timeout_seconds)
+        self.name, self.takes = name, takes
+        _check(url)
+        self._receiver = Receiver(url, timeout_seconds=timeout_seconds, ca_file=ca_file)
+        self._secret = secret
         self._now = now
+        _signers(self._secret_text())
 
     def __repr__(self) -> str:
-        return f"WebhookSink({self._host})"
+        return f"WebhookSink({self._receiver.host})"
 
     def deliver(self, message: OutboxMessage) -> str:
         """Post the message; any status of the 200s says that it arrived.
@@ -82,52 +99,40 @@ class WebhookSink:
             Any other status. A redirect too: the new address belongs into the settings.
         """
         now = self._now()
+        signatures = [one.sign(message.message_id, now, message.body) for one in _signers(self._secret_text())]
         headers = {
             "content-type": CONTENT_TYPE,
-            "user-agent": "driftwatch",
             "webhook-id": message.message_id,
             "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": self._signer.sign(message.message_id, now, message.body),
+            "webhook-signature": " ".join(signatures),
         }
-        try:
-            status = self._posted(message.body.encode(), headers)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            # The text of the error could show the address with its path.
-            raise SinkUnavailable(f"{self._host} could not be reached ({type(error).__name__}).") from None
-        if 200 <= status < 300:
-            return f"delivered to {self._host} ({status})"
-        if status in _LATER or status >= 500:
-            raise SinkUnavailable(f"{self._host} answered {status}.")
-        if 300 <= status < 400:
-            raise SinkRejected(f"{self._host} redirects ({status}). Set webhook_url to the new address.")
-        raise SinkRejected(f"{self._host} answered {status}.")
+        reply = self._receiver.ask("POST", headers=headers, content=message.body.encode())
+        return f"delivered to {self._receiver.host} ({reply.status})"
 
-    def _posted(self, body: bytes, headers: dict[str, str]) -> int:
-        # A proxy from the environment is for the world outside; it would not know this machine's own receivers.
-        with (
-            httpx.Client(
-                timeout=self._timeout, follow_redirects=False, trust_env=not _is_loopback(self._url)
-            ) as client,
-            client.stream("POST", self._url, content=body, headers=headers) as response,
-        ):
-            return response.status_code
+    def _secret_text(self) -> str:
+        return self._secret if isinstance(self._secret, str) else self._secret.text()
 
 
-def _checked(url: str) -> tuple[str, str]:
-    """The address, and how it is shown: without its path, which may hold a token."""
+def _webhook(options: WebhookOptions) -> WebhookSink:
+    return WebhookSink(
+        options.url,
+        needed(options.secret("secret"), "secret"),
+        name=options.name,
+        takes=options.takes,
+        ca_file=options.ca_file,
+        timeout_seconds=options.timeout_seconds,
+    )
+
+
+def _check(url: str) -> None:
     try:
-        parts = urlsplit(url)
-        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-    except ValueError:
-        usable, parts = False, urlsplit("")
-    if not usable:
-        raise SettingError("is no http or https address.", field="webhook_url", remedy="Give one, or leave it empty.")
-    if parts.username or parts.password:
-        raise SettingError(
-            "holds a user or a password.", field="webhook_url", remedy="The signature proves who sends; remove them."
-        )
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    return url, f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}"
+        checked_address(url)
+    except ValueError as problem:
+        raise SettingError(f"{problem}.", field="webhook_url", remedy="Give one, or leave it empty.") from None
+
+
+def _signers(secrets: str) -> list[Webhook]:
+    return [_signer(one) for one in secrets.split() or [""]]
 
 
 def _signer(secret: str) -> Webhook:
@@ -145,12 +150,6 @@ def _signer(secret: str) -> Webhook:
     return Webhook(key)
 
 
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+WEBHOOK = SinkKind("A signed webhook", WebhookOptions, _webhook)
 
-
-__all__ = ["CONTENT_TYPE", "WebhookSink"]
+__all__ = ["CONTENT_TYPE", "WEBHOOK", "WebhookOptions", "WebhookSink"]

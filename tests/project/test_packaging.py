@@ -65,7 +65,7 @@ def test_every_import_is_declared(pyproject: dict[str, Any], imported: set[str])
     project = pyproject["project"]
     declared = {distribution(one) for one in project["dependencies"]}
     extras = project["optional-dependencies"]
-    optional = {distribution(one) for one in (*extras["demo"], *extras["training"], "polars")}
+    optional = {distribution(one) for one in (*extras["demo"], *extras["notify"], *extras["training"], "polars")}
     # These come with FastAPI, pydantic-settings, Jinja and scikit-learn, which promise them.
     assert imported - declared - optional - {"starlette", "pydantic", "markupsafe", "joblib"} == set()
 
