@@ -30,6 +30,7 @@ from driftwatch.pipeline.pairing import Pairing, PairingRules
 from driftwatch.pipeline.privacy import Privacy, PrivacyRules
 from driftwatch.pipeline.readers import Readers
 from driftwatch.pipeline.record import Recorder
+from driftwatch.pipeline.repeat import AlertRepeater
 from driftwatch.pipeline.retrain import Asking
 from driftwatch.pipeline.run import Pace, Pipeline, Runner
 from driftwatch.pipeline.stored import stored_events
@@ -37,6 +38,7 @@ from driftwatch.pipeline.telemetry import Telemetry
 from driftwatch.ports import Clock, Inbox, Log, MessageKind, Sink, Spool, State
 from driftwatch.setting_types import PrivacySetting
 from driftwatch.settings import Settings, judge_policy, retrain_policies
+from driftwatch.sinks import SINKS
 from driftwatch.sinks.webhook import WebhookSink
 from driftwatch.sources.keys import read_key
 from driftwatch.stores.folder import DataFolder
@@ -69,6 +71,7 @@ class Service:
     runner: Runner
     spool: Spool
     state: State
+    repeater: AlertRepeater
     pairing: Pairing | None = None
     folder: DataFolder | None = None
 
@@ -80,11 +83,13 @@ class Service:
         self.runner.start()
         if self.pairing is not None:
             self.pairing.start()
+        self.repeater.start()
 
     def close(self) -> None:
         """Let the threads finish what they are at, and let go of the files."""
         if self.pairing is not None:
             self.pairing.stop()
+        self.repeater.stop()
         self.runner.stop()
         self.spool.close()
         self.state.close()
@@ -162,6 +167,14 @@ def sinks(settings: Settings) -> dict[str, Sink]:
     found: dict[str, Sink] = {}
     if settings.webhook_url:
         found["webhook"] = WebhookSink(settings.webhook_url, settings.webhook_secret.get_secret_value())
+    for options in settings.sinks:
+        if options.name in found:
+            raise SettingError("is the name of the sink of webhook_url.", field=f"sinks.{options.name}")
+        try:
+            found[options.name] = SINKS[options.kind].make(options)
+        except SettingError as error:
+            field = f"sinks.{options.name}" + (f".{error.field}" if error.field else "")
+            raise SettingError(error.problem, field=field, remedy=error.remedy) from None
     return found
 
 
@@ -259,6 +272,7 @@ def assemble(
     plan, segments = window_plan(settings), segment_plan(settings)
     pace = Pace(rows_a_file=settings.file_rows, file_age=settings.file_age, label_horizon=settings.label_horizon)
     policies = retrain_policies(settings)
+    public_url = settings.public_url or f"http://{settings.host}:{settings.port}"
     judge_settings = JudgeSettings(
         plan=plan,
         judging=judge_policy(settings),
@@ -267,7 +281,7 @@ def assemble(
             announcer=Announcer(
                 retrain_sinks=tuple(name for name, sink in told.items() if MessageKind.RETRAIN in sink.takes),
                 alert_sinks=tuple(name for name, sink in told.items() if MessageKind.ALERT in sink.takes),
-                public_url=settings.public_url or f"http://{settings.host}:{settings.port}",
+                public_url=public_url,
             ),
             label_wait=settings.label_wait,
             minimum_labels=settings.minimum_labels,
@@ -307,6 +321,7 @@ def assemble(
     pairing = None
     if inbox is not None:
         pairing = Pairing(inbox, ingest, baselines, clock, telemetry, pairing_rules(settings))
+    repeater = AlertRepeater(state, clock, told, public_url, telemetry)
     beside = pairing.trouble if pairing is not None else lambda: None
     runner = Runner(pipeline, Deliverer(state, told, clock, telemetry, backoff), housekeep, pace, beside)
     return Service(
@@ -332,6 +347,7 @@ def assemble(
         spool=spool,
         state=state,
         pairing=pairing,
+        repeater=repeater,
         folder=folder,
     )
 

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -814,6 +814,25 @@ class Sink(Protocol):
         ...
 
 
+@runtime_checkable
+class RepeatingSink(Sink, Protocol):
+    """A sink that forgets alerts which nobody repeats."""
+
+    repeat_seconds: float
+
+    def repeat(self, alerts: Sequence[Alert], public_url: str) -> None:
+        """Tell it of all alerts that fire; links begin with ``public_url``.
+
+        Raises
+        ------
+        SinkUnavailable
+            It may work the next time.
+        SinkRejected
+            It never will.
+        """
+        ...
+
+
 __all__ = [
     "Clock",
     "HalfKind",
@@ -829,6 +848,7 @@ __all__ = [
     "OutboxMessage",
     "OutboxState",
     "Outstanding",
+    "RepeatingSink",
     "RetrainState",
     "Sink",
     "SliceKey",

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from fastapi import FastAPI
 
 from driftwatch import __version__
+from driftwatch.web.alertmanager import alertmanager_router
 from driftwatch.web.alerts import alerts_router
 from driftwatch.web.cached_page import CachedPage
 from driftwatch.web.cloudevents import CloudEventsRoute
@@ -73,6 +74,7 @@ def build_app(service: ServiceParts, settings: WebSettings) -> Front:
         models_router(operations, settings.max_body_bytes),
         windows_router(operations),
         alerts_router(operations, settings.max_body_bytes),
+        alertmanager_router(operations, telemetry, settings.max_body_bytes),
         retrains_router(operations, settings.max_body_bytes),
         outbox_router(operations),
         events_router(operations, settings.data),

@@ -95,6 +95,12 @@ METRICS: tuple[Metric, ...] = (
     Metric("detection_lag_seconds", _HISTOGRAM, ("model",), "Time from the last event's receipt to the judgement."),
     Metric("alerts_firing", _GAUGE, ("model", "kind"), "Alerts that fire."),
     Metric("alerts_total", _COUNTER, ("model", "kind"), "Alerts that began."),
+    Metric(
+        "alertmanager_alerts_total",
+        _COUNTER,
+        ("outcome",),
+        "Alerts that Alertmanager sent: firing, resolved; no_model, unknown_model, own, which are passed over.",
+    ),
     Metric("retrain_triggers_total", _COUNTER, ("model", "reason"), "Retrains that were asked for."),
     Metric("retrain_state", _GAUGE, ("model", "state"), "1 for the state of the latest retrain, 0 for the others."),
     Metric("notifications_total", _COUNTER, ("sink", "outcome"), "Attempts to tell a sink."),

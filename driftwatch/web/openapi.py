@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI
 
+from driftwatch.web.alertmanager import AlertmanagerNotification
 from driftwatch.web.alerts import Signature, Silence
 from driftwatch.web.guard import CLOUDEVENTS_PATHS, scope_of
 from driftwatch.web.health import Health
@@ -22,7 +23,7 @@ from driftwatch.wire.native import MAX_EVENTS, LabelEvent, PredictionEvent
 
 _REFERENCE = "#/components/schemas/{name}"
 _EVENTS = {Kind.PREDICTIONS: PredictionEvent, Kind.LABELS: LabelEvent}
-_BODIES = (RetrainReport, Signature, Silence)
+_BODIES = (RetrainReport, Signature, Silence, AlertmanagerNotification)
 _EXAMPLES: Mapping[Kind, dict[str, Any]] = {
     Kind.PREDICTIONS: {
         "prediction_id": "0198c5f0-9d7e-7c11-a3f2-5f6c1f0b7a11",
@@ -120,8 +121,10 @@ def _front_paths() -> tuple[dict[str, Any], dict[str, Any]]:
             "responses": {"200": _json_body("It answers.", "Health")},
         }
     }
-    bodies = {one.__name__: one.model_json_schema() for one in _BODIES}
-    return paths, {**schemas, **bodies}
+    for one in _BODIES:
+        schema = one.model_json_schema(ref_template=_REFERENCE.replace("{name}", "{model}"))
+        schemas |= {**schema.pop("$defs", {}), one.__name__: schema}
+    return paths, schemas
 
 
 def _ingest(kind: Kind) -> dict[str, Any]:

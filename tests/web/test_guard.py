@@ -18,6 +18,7 @@ ROTATED = new_token()
 ROUTES = [
     ("POST", "/v1/models/flights/predictions", Scope.INGEST),
     ("POST", "/v1/models/flights/labels", Scope.INGEST),
+    ("POST", "/v1/alertmanager", Scope.ADMIN),
     ("POST", "/v1/cloudevents", Scope.INGEST),
     ("POST", "/", Scope.INGEST),
     ("GET", "/metrics", Scope.METRICS),

@@ -24,6 +24,7 @@ PROMISED = {
     ("get", "/v1/alerts/{alert_id}"),
     ("post", "/v1/alerts/{alert_id}/acknowledge"),
     ("post", "/v1/alerts/{alert_id}/silence"),
+    ("post", "/v1/alertmanager"),
     ("get", "/v1/outbox"),
     ("post", "/v1/outbox/{message_id}/resend"),
     ("get", "/v1/retrains"),
