@@ -38,12 +38,14 @@ def serve(
 
     from driftwatch import crash_points
     from driftwatch.bootstrap import build_service
+    from driftwatch.resident_memory import keep_little
     from driftwatch.settings import load_settings
     from driftwatch.web.app import build_app
     from driftwatch.web.bounded_http import HeadLimits
     from driftwatch.web.guard import is_loopback
     from driftwatch.web.server import run_app, tls_context
 
+    keep_little()
     crash_points.arm(os.environ)
     settings = load_settings(
         config, data=data, host=host, port=port, unix_socket=unix_socket, insecure=insecure or None

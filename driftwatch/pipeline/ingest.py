@@ -14,11 +14,11 @@ import numpy as np
 
 from driftwatch.core.baseline import Baseline
 from driftwatch.core.events import LabelBatch, PredictionBatch
-from driftwatch.core.records import Task
+from driftwatch.core.records import ColumnKind, Task
 from driftwatch.core.table import Table, Values
 from driftwatch.core.texts import Repeated
 from driftwatch.core.windows import to_microseconds
-from driftwatch.errors import EventError, UnknownVersion
+from driftwatch.errors import EventError, UnknownModel, UnknownVersion
 from driftwatch.pipeline.baselines import Baselines
 from driftwatch.pipeline.columns import (
     by_name,
@@ -37,6 +37,7 @@ from driftwatch.pipeline.telemetry import Telemetry
 from driftwatch.ports import Clock, Spool, SpoolReceipt
 from driftwatch.wire.columnar import LabelColumns, PredictionColumns
 from driftwatch.wire.native import LabelEvent, PredictionEvent, Rejection
+from driftwatch.wire.typed_json import Prediction, TypedJson, typed_json
 
 IndexedPrediction = tuple[int, PredictionEvent]
 IndexedLabel = tuple[int, LabelEvent]
@@ -127,6 +128,27 @@ class Ingest:
             rejections += problems.by_row.values()
             rows = [row for position, row in enumerate(rows) if position not in problems.by_row]
         return self._spooled(model, "labels", [], rejections, now)
+
+    def typed_json(self, model: str) -> tuple[TypedJson, str] | None:
+        """What reads the model's predictions straight into columns, and the version whose schema it knows.
+
+        None where nobody registered the model, and where the schema has what single values must be looked at for.
+        """
+        try:
+            baseline = self._baselines.get(model)
+        except UnknownModel:
+            return None
+        schema = baseline.schema
+        if any(column.is_age for column in schema.features):
+            return None
+        features = tuple((column.name, column.kind is ColumnKind.NUMERIC) for column in schema.features)
+        kind = Prediction.NAME
+        if schema.prediction is None:
+            kind = Prediction.EITHER
+        elif schema.task is Task.REGRESSION:
+            kind = Prediction.NUMBER
+        reader = typed_json(features, kind)
+        return None if reader is None else (reader, baseline.model_version)
 
     def prediction_columns(self, model: str, columns: PredictionColumns) -> Submission:
         """Check and spool predictions that came as columns; raises like :meth:`predictions`.

@@ -55,6 +55,8 @@ def checked_predictions(
         text = f"has {len(given.features):,} entries; at most {limits.features:,} are taken."
         raise EventError(text, field="features")
     known = {column.name: column for column in schema.features}
+    # Of a row's problems the first counts: fields are looked at in the order in which those of single events are.
+    prediction_ids = _ids(given.prediction_ids, n_rows, limits, problems.at("prediction_id", indexes))
     event_time = _times(given.event_time, n_rows, limits, now, problems.at("event_time", indexes))
     columns: dict[str, Values] = {}
     for name, column in known.items():
@@ -74,7 +76,7 @@ def checked_predictions(
     return PredictionBatch(
         model=baseline.model,
         model_version=baseline.model_version,
-        prediction_ids=_ids(given.prediction_ids, n_rows, limits, problems.at("prediction_id", indexes)),
+        prediction_ids=prediction_ids,
         event_time=event_time,
         segments=_segments(given.segments, n_rows, limits, problems.at("segment", indexes)),
         columns=Table(columns, n_rows),

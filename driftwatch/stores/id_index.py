@@ -38,6 +38,10 @@ _IN_MEMORY = 1 << 18
 _ALIKE = 4
 """Runs of like size that are made into one; also the ratio between sizes."""
 _ROWS_FORGOTTEN_AT_ONCE = 1_000
+_MAPPED_BYTES = 16 << 20
+"""Files of ids that are larger together do not stay in this process's memory."""
+_ASKED = 512
+"""After so many questions their pages are let go: each brings in a few neighbours of the page that it looks at."""
 
 _log = logging.getLogger(__name__)
 
@@ -87,12 +91,20 @@ class IdIndex:
         self._settling: Settling | None = None
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="driftwatch-ids")
         self._retry_at = _IN_MEMORY
+        self._asked = 0
         self._load(connection)
 
     def fresh(self, hashes: Hashes, received: int) -> NDArray[np.bool_]:
         """For each hash, whether no accepted id within the horizon, nor an earlier row, has it."""
         oldest = max(received, self._clock) - self._horizon
-        return fresh(hashes, [run for run in self._runs if run.newest >= oldest])
+        runs = [run for run in self._runs if run.newest >= oldest]
+        answer = fresh(hashes, runs)
+        self._asked += len(hashes)
+        if self._asked >= _ASKED and sum(run.mapped_bytes for run in runs) > _MAPPED_BYTES:
+            for run in runs:
+                run.let_go()
+            self._asked = 0
+        return answer
 
     def write(self, connection: sqlite3.Connection, hashes: Hashes, received: int) -> Change:
         """Inside a transaction: write down accepted hashes, and what else is due."""

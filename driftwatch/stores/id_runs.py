@@ -52,6 +52,11 @@ class Run:
     def __len__(self) -> int:
         return len(self.high)
 
+    @property
+    def mapped_bytes(self) -> int:
+        """How much of this process's memory its file may come to take; 0 where there is none."""
+        return 0 if self.mapped is None else len(self.mapped)
+
     @classmethod
     def of(cls, hashes: Hashes, *, stretch: int, newest: int, last_number: int) -> Run:
         """A run in memory of hashes in any order."""

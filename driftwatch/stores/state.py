@@ -34,7 +34,8 @@ from driftwatch.stores.state_questions import SqlStateReader
 LABEL_HORIZON = timedelta(days=90)
 _BUSY_SECONDS = 10.0
 _WRITER_PRAGMAS = (
-    "cache_size = -32768",
+    # 4 MB: what is written stands in the write-ahead log, and is read again from the system's memory.
+    "cache_size = -4096",
     # 32 MB of pages: the join writes the same pages again and again, and so carries them over once for many commits.
     "wal_autocheckpoint = 8000",
 )

@@ -77,7 +77,7 @@ class IngestRoutes:
             if len(body) >= _TO_THREAD_BYTES:
                 decoded, submission = await asyncio.to_thread(self._submitted, kind, model, body, wire_format)
             else:
-                decoded = _decoded(kind, body, wire_format)
+                decoded = self._decoded(kind, model, body, wire_format)
                 if isinstance(decoded, Decoded) and decoded.single and decoded.rows:
                     return _answer_of_one(await self._single(kind, model, decoded.rows[0][1]))
                 submission = self._submit(kind, model, decoded)
@@ -99,8 +99,16 @@ class IngestRoutes:
         return await self._single_labels.take(model, event)
 
     def _submitted(self, kind: Kind, model: str, body: bytes, wire_format: Format) -> tuple[AnyDecoded, Submission]:
-        decoded = _decoded(kind, body, wire_format)
+        decoded = self._decoded(kind, model, body, wire_format)
         return decoded, self._submit(kind, model, decoded)
+
+    def _decoded(self, kind: Kind, model: str, body: bytes, wire_format: Format) -> AnyDecoded:
+        if kind is Kind.PREDICTIONS and (typed := self._ingest.typed_json(model)) is not None:
+            reader, version = typed
+            columns = reader.read(wire_format, body, version)
+            if columns is not None:
+                return columns
+        return _decoded(kind, body, wire_format)
 
     def _submit(self, kind: Kind, model: str, decoded: AnyDecoded) -> Submission:
         if isinstance(decoded, PredictionColumns):

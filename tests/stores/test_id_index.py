@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Iterator
 from concurrent.futures import wait
 from contextlib import closing
@@ -170,3 +171,31 @@ def test_a_run_in_a_file_answers_as_the_one_in_memory(tmp_path: Path) -> None:
     assert (len(file), file.stretch, file.newest) == (50, 3, 9)
     asked = hashes(*range(25, 75))
     assert fresh(asked, [file]).tolist() == fresh(asked, [run]).tolist() == [False] * 25 + [True] * 25
+
+
+def _resident_kb(folder: Path) -> int:
+    """How much of the files in a folder this process has in memory."""
+    inside, total = False, 0
+    for line in Path("/proc/self/smaps").read_text().splitlines():
+        head, *fields = line.split()
+        if not head.endswith(":"):
+            inside = bool(fields) and fields[-1].startswith(str(folder))
+        elif inside and head == "Rss:":
+            total += int(fields[0])
+    return total
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize(("bound", "stays"), [(1 << 20, False), (1 << 40, True)])
+def test_large_files_do_not_stay_in_memory(
+    connection: sqlite3.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: int, stays: bool
+) -> None:
+    monkeypatch.setattr(id_index, "_MAPPED_BYTES", bound)
+    rng = np.random.default_rng(1)
+    index = IdIndex(connection, tmp_path / "ids", HORIZON)
+    known = rng.integers(0, 2**63, (200_000, 2)).astype(np.uint64)
+    assert all(accept(index, connection, known, at=1))
+    accept(index, connection, hashes(1), at=1)
+    assert not index.fresh(known[::100], 1).any()
+    assert (_resident_kb(tmp_path) > 1_000) is stays
+    index.close()
