@@ -15,6 +15,7 @@ import numpy as np
 from driftwatch.core.baseline import Baseline
 from driftwatch.core.events import LabelBatch, PredictionBatch
 from driftwatch.core.records import ColumnKind, Task
+from driftwatch.core.schema import Schema
 from driftwatch.core.table import Table, Values
 from driftwatch.core.texts import Repeated
 from driftwatch.core.windows import to_microseconds
@@ -37,7 +38,7 @@ from driftwatch.pipeline.telemetry import Telemetry
 from driftwatch.ports import Clock, Spool, SpoolReceipt
 from driftwatch.wire.columnar import LabelColumns, PredictionColumns
 from driftwatch.wire.native import LabelEvent, PredictionEvent, Rejection
-from driftwatch.wire.typed_json import Prediction, TypedJson, typed_json
+from driftwatch.wire.typed_json import Prediction, TypedEvent, TypedJson, typed_json
 
 IndexedPrediction = tuple[int, PredictionEvent]
 IndexedLabel = tuple[int, LabelEvent]
@@ -77,6 +78,7 @@ class Ingest:
         self._telemetry = telemetry
         self._limits = limits
         self._privacy = privacy or Privacy()
+        self._readers: dict[str, tuple[Baseline, TypedJson | None]] = {}
         self._extra_features = ExtraFeatures(telemetry, limits.extra_features)
 
     def predictions(self, model: str, events: Sequence[IndexedPrediction]) -> Submission:
@@ -138,17 +140,14 @@ class Ingest:
             baseline = self._baselines.get(model)
         except UnknownModel:
             return None
-        schema = baseline.schema
-        if any(column.is_age for column in schema.features):
-            return None
-        features = tuple((column.name, column.kind is ColumnKind.NUMERIC) for column in schema.features)
-        kind = Prediction.NAME
-        if schema.prediction is None:
-            kind = Prediction.EITHER
-        elif schema.task is Task.REGRESSION:
-            kind = Prediction.NUMBER
-        reader = typed_json(features, kind)
-        return None if reader is None else (reader, baseline.model_version)
+        known = self._readers.get(model)
+        if known is None or known[0] is not baseline:
+            known = self._readers[model] = (baseline, _reader_of(baseline.schema))
+        return None if known[1] is None else (known[1], baseline.model_version)
+
+    def typed_events(self, model: str, reader: TypedJson, events: Sequence[TypedEvent]) -> Submission:
+        """Check and spool predictions that came one by one; raises like :meth:`predictions`."""
+        return self.prediction_columns(model, reader.columns(events))
 
     def prediction_columns(self, model: str, columns: PredictionColumns) -> Submission:
         """Check and spool predictions that came as columns; raises like :meth:`predictions`.
@@ -160,19 +159,20 @@ class Ingest:
         """
         now = self._clock.now()
         default = self._baselines.get(model)
-        versions = columns.model_versions or ()
+        versions = [one or default.model_version for one in columns.model_versions or ()]
+        distinct = dict.fromkeys(versions) or (default.model_version,)
         rejections: list[Rejection] = []
         taken: list[_Taken] = []
-        for version in dict.fromkeys(versions) or (None,):
-            rows = np.fromiter((one == version for one in versions), dtype=np.bool_) if versions else None
+        for version in distinct:
+            rows = None if len(distinct) == 1 else np.array([one == version for one in versions])
             indexes = np.arange(columns.n_rows) if rows is None else np.flatnonzero(rows)
             try:
-                baseline = self._baselines.get(model, version or default.model_version)
+                baseline = self._baselines.get(model, version)
             except UnknownVersion as error:
                 rejections += [Rejection(index, "model_version", str(error)) for index in indexes.tolist()]
                 continue
             problems = Problems()
-            given = columns if rows is None or rows.all() else columns.take(rows)
+            given = columns if rows is None else columns.take(rows)
             batch = checked_predictions(baseline, given, self._limits, now, problems, indexes.tolist())
             good = problems.good(len(batch))
             if good is not None:
@@ -287,6 +287,15 @@ class Ingest:
             return batch
         baseline = self._baselines.get(batch.model, batch.model_version)
         return self._extra_features.kept(self._privacy.applied(batch, baseline))
+
+
+def _reader_of(schema: Schema) -> TypedJson | None:
+    if any(column.is_age for column in schema.features):
+        return None
+    features = tuple((column.name, column.kind is ColumnKind.NUMERIC) for column in schema.features)
+    if schema.prediction is None:
+        return typed_json(features, Prediction.EITHER)
+    return typed_json(features, Prediction.NUMBER if schema.task is Task.REGRESSION else Prediction.NAME)
 
 
 def _ids_in_order(taken: Sequence[_Taken]) -> Sequence[str]:

@@ -47,8 +47,8 @@ class Pace:
     rows_a_file: int = 100_000
     file_age: timedelta = timedelta(seconds=30)
     idle_seconds: float = 1.0
-    rests_a_step: float = 3.0
-    longest_rest_seconds: float = 0.1
+    rests_a_step: float = 10.0
+    longest_rest_seconds: float = 0.2
     housekeeping_seconds: float = 60.0
     trouble_seconds: float = 2.0
     label_horizon: timedelta = timedelta(days=90)

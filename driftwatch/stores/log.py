@@ -33,43 +33,26 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from driftwatch.core.events import LabelBatch, PredictionBatch
-from driftwatch.core.table import Names, Table, Values, concatenated
+from driftwatch.core.table import Table, Values, concatenated
 from driftwatch.core.texts import chained, taken
 from driftwatch.core.windows import to_microseconds
 from driftwatch.errors import StoreError
 from driftwatch.ports import LogFile, SpoolEntry
 from driftwatch.stores.disk import appearing_whole, disk_failure, temporary_name
-from driftwatch.stores.log_columns import LABEL_COLUMNS, PREDICTION_LEADING, LogColumn, log_columns
+from driftwatch.stores.log_columns import LogColumn
 from driftwatch.stores.log_compaction import schema_of, write_together
 from driftwatch.stores.log_names import file_name, hidden, layout_of, present
-from driftwatch.stores.log_parts import (
-    FileKey,
-    Part,
-    as_names,
-    cut,
-    joined_labels_of,
-    joined_predictions_of,
-    received_of,
-    sequences_of,
-)
+from driftwatch.stores.log_parts import FileKey, Part, as_names, cut
+from driftwatch.stores.log_tables import FORMAT_VERSION, METADATA_KEY, row_groups
 from driftwatch.wire.arrow import (
     NAMES_TYPE,
-    array_of,
-    integer_array,
     integers_of,
     microseconds_of,
-    text_array,
-    texts,
     texts_of,
-    times,
     values_of,
     whole_texts_of,
 )
 
-FORMAT_VERSION = 1
-"""Goes up when a reader of the format before could not read what is written now."""
-
-_METADATA_KEY = b"driftwatch"
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 ReadT = TypeVar("ReadT")
 _UNREADABLE = (pa.ArrowException, ValueError, KeyError, TypeError, IndexError)
@@ -234,10 +217,18 @@ class ParquetLog:
         name = f"{key.kind}/model={key.model}/date={key.day}/{file_name(first, last, key.layout)}"
         path = self._root / name
         try:
-            table = _prediction_table(parts) if key.kind == "predictions" else _label_table(parts)
-            named = [field.name for field in table.schema if field.type == NAMES_TYPE]
-            with appearing_whole(path) as temporary:
-                pq.write_table(table, temporary, compression="zstd", use_dictionary=named)
+            groups = row_groups(key.kind, parts)
+            group = next(groups)
+            named = [field.name for field in group.schema if field.type == NAMES_TYPE]
+            with (
+                appearing_whole(path) as temporary,
+                pq.ParquetWriter(temporary, group.schema, compression="zstd", use_dictionary=named) as writer,
+            ):
+                rows = 0
+                while group is not None:
+                    writer.write_table(group)
+                    rows += group.num_rows
+                    group = next(groups, None)
             size = path.stat().st_size
         except OSError as error:
             raise disk_failure(error, f"The log's file {path} cannot be written") from error
@@ -250,7 +241,7 @@ class ParquetLog:
             day=key.day,
             first_sequence=first,
             last_sequence=last,
-            rows=table.num_rows,
+            rows=rows,
             size_bytes=size,
         )
 
@@ -273,7 +264,7 @@ class ParquetLog:
         """What each row group of a file means."""
         path = self._path(file.path)
         with self._reading(file), pq.ParquetFile(present(path)) as opened:
-            described = json.loads((opened.schema_arrow.metadata or {})[_METADATA_KEY])
+            described = json.loads((opened.schema_arrow.metadata or {})[METADATA_KEY])
             if described["format"] != FORMAT_VERSION:
                 raise StoreError(
                     f"The log's file {path} has the format {described['format']}; this driftwatch reads "
@@ -306,53 +297,6 @@ class ParquetLog:
 
 def _key(item: tuple[FileKey, list[Part]]) -> FileKey:
     return item[0]
-
-
-def _prediction_table(parts: Sequence[Part]) -> Any:
-    batch = joined_predictions_of(parts)
-    columns = log_columns(_kinds(batch.columns), _kinds(batch.extra), batch.prediction, batch.scores)
-    version = Names(np.zeros(len(batch), dtype=np.int32), (batch.model_version,))
-    arrays = [
-        text_array(batch.prediction_ids),
-        times(batch.event_time),
-        times(received_of(parts)),
-        array_of(version),
-        texts(batch.segments),
-        integer_array(sequences_of(parts)),
-        *(array_of((batch.extra if one.is_extra else batch.columns)[one.name], nan_is_null=True) for one in columns),
-    ]
-    described = {
-        "format": FORMAT_VERSION,
-        "model": batch.model,
-        "model_version": batch.model_version,
-        "prediction": batch.prediction,
-        "scores": batch.scores,
-        "order": list(batch.columns.columns),
-        "columns": [[one.file_name, one.name, one.is_extra, one.holds_names] for one in columns],
-    }
-    return _table([*PREDICTION_LEADING, *(one.file_name for one in columns)], arrays, described)
-
-
-def _label_table(parts: Sequence[Part]) -> Any:
-    batch = joined_labels_of(parts)
-    arrays = [
-        text_array(batch.prediction_ids),
-        array_of(batch.labels, nan_is_null=True),
-        times(batch.event_time),
-        times(received_of(parts)),
-        integer_array(sequences_of(parts)),
-        integer_array(np.concatenate([part.rows for part in parts]).astype(np.int32)),
-    ]
-    return _table(LABEL_COLUMNS, arrays, {"format": FORMAT_VERSION, "model": batch.model})
-
-
-def _table(names: Sequence[str], arrays: Sequence[Any], described: dict[str, Any]) -> Any:
-    table = pa.Table.from_arrays(list(arrays), names=list(names))
-    return table.replace_schema_metadata({_METADATA_KEY: json.dumps(described)})
-
-
-def _kinds(table: Table) -> dict[str, bool]:
-    return {name: isinstance(values, Names) for name, values in table.columns.items()}
 
 
 def _predictions_of(table: Any, described: dict[str, Any]) -> PredictionBatch:

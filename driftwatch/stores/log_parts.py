@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -70,8 +70,18 @@ def _layout(batch: Batch) -> tuple[str, str]:
     return "predictions", hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
 
 
-def joined_predictions_of(parts: Sequence[Part]) -> PredictionBatch:
-    """All rows as one batch. An extra feature that some batches lack is missing there."""
+def extra_of(parts: Sequence[Part]) -> dict[str, bool]:
+    """The extra features of all parts, in order of first appearance, and whether any of them holds names."""
+    found: dict[str, bool] = {}
+    for part in parts:
+        if isinstance(part.entry.batch, PredictionBatch):
+            for name, values in part.entry.batch.extra.columns.items():
+                found[name] = found.get(name, False) or isinstance(values, Names)
+    return found
+
+
+def joined_predictions_of(parts: Sequence[Part], extra: Mapping[str, bool]) -> PredictionBatch:
+    """All rows as one batch, with these extra features, which hold names or numbers; missing where a part lacks one."""
     batches = [
         part.entry.batch if part.whole else part.entry.batch.take(part.rows)
         for part in parts
@@ -79,7 +89,6 @@ def joined_predictions_of(parts: Sequence[Part]) -> PredictionBatch:
     ]
     first = batches[0]
     n_rows = sum(map(len, batches))
-    extra = {name: None for batch in batches for name in batch.extra.columns}
     return PredictionBatch(
         model=first.model,
         model_version=first.model_version,
@@ -89,7 +98,7 @@ def joined_predictions_of(parts: Sequence[Part]) -> PredictionBatch:
         columns=Table(
             {name: concatenated([batch.columns[name] for batch in batches]) for name in first.columns.columns}, n_rows
         ),
-        extra=Table({name: _joined_extra(name, batches) for name in extra}, n_rows),
+        extra=Table({name: _joined_extra(name, batches, holds_names=names) for name, names in extra.items()}, n_rows),
         prediction=first.prediction,
         scores=first.scores,
     )
@@ -125,9 +134,9 @@ def as_names(values: Values) -> Names:
     return Names.of([None if one is None else str(one) for one in values.to_list()])
 
 
-def _joined_extra(name: str, batches: Sequence[PredictionBatch]) -> Values:
+def _joined_extra(name: str, batches: Sequence[PredictionBatch], holds_names: bool) -> Values:
     given = [batch.extra.columns.get(name) for batch in batches]
-    if any(isinstance(values, Names) for values in given):
+    if holds_names:
         return concatenated(
             [
                 Names(np.full(len(batch), MISSING_CODE, dtype=np.int32), ()) if values is None else as_names(values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from starlette.types import Send
 
@@ -16,6 +17,12 @@ ALWAYS: HeaderPairs = (
     (b"cross-origin-resource-policy", b"same-origin"),
 )
 """Headers of every answer, unless it says otherwise."""
+
+
+@lru_cache(maxsize=32)
+def _head(content_type: str) -> bytes:
+    lines = [(b"content-type", content_type.encode("latin-1")), *ALWAYS]
+    return b"".join(b"%b: %b\r\n" % line for line in lines) + b"content-length: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +45,10 @@ class Answer:
             *ALWAYS,
             *self.headers,
         ]
+
+    def in_one_piece(self) -> bytes | None:
+        """Its headers as they are written, without those of the server; None where it has some of its own."""
+        return None if self.headers else _head(self.content_type) + b"%d\r\n" % len(self.body)
 
     async def send(self, send: Send, *, head: bool = False) -> None:
         """Send it; with ``head`` without the body."""

@@ -21,9 +21,17 @@ class Disconnected(Exception):
     """The client went away before its body was complete; there is nobody to answer."""
 
 
+_OF_A_BODY = {name.encode(): name for name in ("content-encoding", "content-length", "content-type")}
+
+
 def headers_of(scope: Scope) -> dict[str, str]:
     """Request headers, names in lower case; the last of equal names counts."""
     return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+
+
+def body_headers_of(scope: Scope) -> dict[str, str]:
+    """Of these, the ones that say what the body is."""
+    return {_OF_A_BODY[name]: value.decode("latin-1") for name, value in scope["headers"] if name in _OF_A_BODY}
 
 
 async def read_body(receive: Receive, headers: Mapping[str, str], most_bytes: int) -> bytes:
@@ -102,4 +110,4 @@ def _too_large(most_bytes: int) -> ProblemError:
     )
 
 
-__all__ = ["Disconnected", "headers_of", "read_body"]
+__all__ = ["Disconnected", "body_headers_of", "headers_of", "read_body"]

@@ -14,12 +14,16 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from driftwatch.web.problems import problem
 
 HEAD_SECONDS = 30.0
 """How long a client may take to send a head; it is given up before twice that."""
+
+
+CYCLE = "driftwatch.cycle"
+"""In the state of a request's scope: what `write_whole` takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,34 @@ async def too_busy(scope: Any, receive: Any, send: Any) -> None:
         headers=((b"connection", b"close"),),
     )
     await answer.send(send)
+
+
+def write_whole(cycle: RequestResponseCycle, status: int, head: bytes, body: bytes) -> bool:
+    """Write an answer of an application at once: head and body in one piece, in place of two ASGI messages.
+
+    Parameters
+    ----------
+    cycle
+        uvicorn's, of the request: what stands in the scope's state under `CYCLE`.
+    status, body
+        Of the answer; the request is no HEAD.
+    head
+        Lines of headers, the length of the body among them.
+
+    Returns
+    -------
+    written
+        False where the usual way is to be taken: the client is gone or slow, or the connection is to end.
+    """
+    if cycle.disconnected or cycle.response_started or cycle.flow.write_paused or not cycle.keep_alive:
+        return False
+    cycle.response_started = cycle.response_complete = True
+    cycle.waiting_for_100_continue = False
+    server = b"".join(b"%b: %b\r\n" % line for line in cycle.default_headers)
+    cycle.transport.write(b"".join((STATUS_LINE[status], server, head, b"\r\n", body)))
+    cycle.message_event.set()
+    cycle.on_response()
+    return True
 
 
 class _BoundedHttp(HttpToolsProtocol):
@@ -100,6 +132,7 @@ class _BoundedHttp(HttpToolsProtocol):
             is_busy = len(self.connections) > most or len(self.tasks) >= most
             self.app = too_busy if is_busy else self._served
             HttpToolsProtocol.on_headers_complete(self)
+            self.scope["state"][CYCLE] = self.cycle
 
     def on_body(self, body: bytes) -> None:
         self._got_on = True

@@ -9,7 +9,8 @@ from http import HTTPStatus
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from driftwatch.web.answer import ALWAYS, Answer, HeaderPairs
-from driftwatch.web.bodies import Disconnected, headers_of, read_body
+from driftwatch.web.bodies import Disconnected, body_headers_of, headers_of, read_body
+from driftwatch.web.bounded_http import CYCLE, write_whole
 from driftwatch.web.cached_page import CachedPage
 from driftwatch.web.cloudevents import CloudEventsRoute
 from driftwatch.web.guard import CLOUDEVENTS_PATHS, Guard
@@ -60,15 +61,23 @@ class Front:
             answer = unforeseen()
         if answer is None:
             await self._rest(scope, receive, _with_headers(send, ALWAYS))
-        else:
+        elif not self._written_whole(scope, answer):
             await answer.send(send, head=scope["method"] == "HEAD")
+
+    def _written_whole(self, scope: Scope, answer: Answer) -> bool:
+        """Write an answer without anything special to it at once, where the server can."""
+        cycle = scope.get("state", {}).get(CYCLE)
+        if cycle is None or scope["method"] == "HEAD" or scope["scheme"] == "https":
+            return False
+        head = answer.in_one_piece()
+        return head is not None and write_whole(cycle, answer.status, head, answer.body)
 
     async def _own(self, scope: Scope, receive: Receive) -> Answer | None:
         path, method = scope["path"], scope["method"]
         if found := _INGEST.fullmatch(path):
             if method != "POST":
                 return _other_method(method, "POST")
-            headers = headers_of(scope)
+            headers = body_headers_of(scope)
             body = await read_body(receive, headers, self._most_bytes)
             return await self._ingest.take(Kind(found[2]), found[1], body, headers)
         if path in CLOUDEVENTS_PATHS and (method == "POST" or path != "/"):

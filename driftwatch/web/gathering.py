@@ -18,6 +18,7 @@ from driftwatch.wire.native import Rejection
 MOST_EVENTS = 1_000
 """Of one group: nobody waits behind more."""
 
+KeyT = TypeVar("KeyT")
 EventT = TypeVar("EventT")
 
 
@@ -38,26 +39,26 @@ class _Waiting(Generic[EventT]):
 
 @dataclass(slots=True)
 class _Line(Generic[EventT]):
-    """Events of one model that wait, and how many groups are under way."""
+    """Events of one key that wait, and how many groups are under way."""
 
     waiting: list[_Waiting[EventT]] = field(default_factory=list)
     under_way: int = 0
 
 
-class Gathering(Generic[EventT]):
+class Gathering(Generic[KeyT, EventT]):
     """Takes single events of one kind. Used from one event loop.
 
     Parameters
     ----------
     submit
-        Checks and spools a model's events, each with its place among them.
+        Checks and spools events of one key: of one model, say. Their indexes are their places among them.
     """
 
-    def __init__(self, submit: Callable[[str, list[tuple[int, EventT]]], Submission]) -> None:
+    def __init__(self, submit: Callable[[KeyT, list[EventT]], Submission]) -> None:
         self._submit = submit
-        self._lines: dict[str, _Line[EventT]] = {}
+        self._lines: dict[KeyT, _Line[EventT]] = {}
 
-    async def take(self, model: str, event: EventT) -> Outcome:
+    async def take(self, key: KeyT, event: EventT) -> Outcome:
         """Wait until the event is durable, or refused.
 
         Raises
@@ -66,39 +67,39 @@ class Gathering(Generic[EventT]):
             As ``submit`` and the spool do; it then holds for every event of the group.
         """
         loop = asyncio.get_running_loop()
-        line = self._lines.get(model)
+        line = self._lines.get(key)
         if line is None:
             # Those that arrived together with this one are read before the next turn of the loop.
-            line = self._lines[model] = _Line()
-            loop.call_soon(self._go_on, loop, model)
+            line = self._lines[key] = _Line()
+            loop.call_soon(self._go_on, loop, key)
         one = _Waiting(event, loop.create_future())
         line.waiting.append(one)
         return await one.outcome
 
-    def _go_on(self, loop: asyncio.AbstractEventLoop, model: str) -> None:
+    def _go_on(self, loop: asyncio.AbstractEventLoop, key: KeyT) -> None:
         """Send the next group where none is under way."""
-        line = self._lines[model]
+        line = self._lines[key]
         while not line.under_way:
             # A request that was given up does not take part.
             line.waiting = [one for one in line.waiting if not one.outcome.done()]
             group, line.waiting = line.waiting[:MOST_EVENTS], line.waiting[MOST_EVENTS:]
             if not group:
-                del self._lines[model]
+                del self._lines[key]
                 return
-            self._send(loop, model, line, group)
+            self._send(loop, key, line, group)
 
     def _send(
-        self, loop: asyncio.AbstractEventLoop, model: str, line: _Line[EventT], group: list[_Waiting[EventT]]
+        self, loop: asyncio.AbstractEventLoop, key: KeyT, line: _Line[EventT], group: list[_Waiting[EventT]]
     ) -> None:
         try:
-            submission = self._submit(model, [(position, one.event) for position, one in enumerate(group)])
+            submission = self._submit(key, [one.event for one in group])
         except Exception as error:  # noqa: BLE001 - each of them answers its own request with it
             if isinstance(error, DriftwatchError) or len(group) == 1:
                 _fail(group, error)
             else:
                 # An event that nobody foresaw must not take its neighbours with it.
                 for one in group:
-                    self._send(loop, model, line, [one])
+                    self._send(loop, key, line, [one])
             return
         left = len(submission.receipts)
         if not left:
@@ -112,7 +113,7 @@ class Gathering(Generic[EventT]):
             if left == 0:
                 line.under_way -= 1
                 _settle(group, submission)
-                self._go_on(loop, model)
+                self._go_on(loop, key)
 
         for receipt in submission.receipts:
             receipt.add_done_callback(lambda _: loop.call_soon_threadsafe(written))

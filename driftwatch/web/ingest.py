@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import replace
 from enum import StrEnum
+from functools import lru_cache
 from http import HTTPStatus
 from typing import cast
 
@@ -26,6 +27,7 @@ from driftwatch.wire import FORMATS, Format
 from driftwatch.wire.columnar import LabelColumns, PredictionColumns
 from driftwatch.wire.json_texts import json_list
 from driftwatch.wire.native import Decoded, LabelEvent, PredictionEvent, Rejection
+from driftwatch.wire.typed_json import TypedEvent, TypedJson
 
 _TO_THREAD_BYTES = 32 * 1024
 """From here on, decoding would keep the event loop from other requests for longer than a thread costs."""
@@ -56,8 +58,9 @@ class IngestRoutes:
     def __init__(self, ingest: Ingest, telemetry: Telemetry) -> None:
         self._ingest = ingest
         self._telemetry = telemetry
-        self._single_predictions: Gathering[PredictionEvent] = Gathering(ingest.predictions)
-        self._single_labels: Gathering[LabelEvent] = Gathering(ingest.labels)
+        self._typed_predictions = Gathering(self._submit_typed)
+        self._single_predictions = Gathering(self._submit_predictions)
+        self._single_labels = Gathering(self._submit_labels)
 
     async def take(self, kind: Kind, model: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """Decode, check, spool; answer when everything that was taken is durable."""
@@ -77,6 +80,9 @@ class IngestRoutes:
             if len(body) >= _TO_THREAD_BYTES:
                 decoded, submission = await asyncio.to_thread(self._submitted, kind, model, body, wire_format)
             else:
+                typed = self._ingest.typed_json(model) if kind is Kind.PREDICTIONS else None
+                if typed is not None and (one := typed[0].one(wire_format, body, typed[1])) is not None:
+                    return _answer_of_one(await self._typed_predictions.take((model, typed[0]), one))
                 decoded = self._decoded(kind, model, body, wire_format)
                 if isinstance(decoded, Decoded) and decoded.single and decoded.rows:
                     return _answer_of_one(await self._single(kind, model, decoded.rows[0][1]))
@@ -97,6 +103,16 @@ class IngestRoutes:
         if isinstance(event, PredictionEvent):
             return await self._single_predictions.take(model, event)
         return await self._single_labels.take(model, event)
+
+    def _submit_typed(self, key: tuple[str, TypedJson], events: list[TypedEvent]) -> Submission:
+        model, reader = key
+        return self._ingest.typed_events(model, reader, events)
+
+    def _submit_predictions(self, model: str, events: list[PredictionEvent]) -> Submission:
+        return self._ingest.predictions(model, list(enumerate(events)))
+
+    def _submit_labels(self, model: str, events: list[LabelEvent]) -> Submission:
+        return self._ingest.labels(model, list(enumerate(events)))
 
     def _submitted(self, kind: Kind, model: str, body: bytes, wire_format: Format) -> tuple[AnyDecoded, Submission]:
         decoded = self._decoded(kind, model, body, wire_format)
@@ -136,7 +152,12 @@ class _Unreadable(Exception):
 
 
 def _format_of(headers: Mapping[str, str]) -> Format:
-    given, _, parameters = headers.get("content-type", "application/json").partition(";")
+    return _format_called(headers.get("content-type", "application/json"))
+
+
+@lru_cache(maxsize=64)
+def _format_called(content_type: str) -> Format:
+    given, _, parameters = content_type.partition(";")
     found = FORMATS.get(given.strip().lower())
     if found is None:
         raise EventError(

@@ -28,10 +28,13 @@ from driftwatch.wire.native import JSON, MAX_EVENTS, NDJSON, Format, Int64, Pred
 _NUMBERS = frozenset({int, float})
 _TEXTS = frozenset({str, type(None)})
 _TIMES = frozenset({datetime, type(None)})
+_LONE_SCORES = frozenset({float, type(None)})
 _WHITE = b" \t\r\n"
 
 
 Features = tuple[tuple[str, bool], ...]
+TypedEvent = Any
+"""A `PredictionEvent` whose features are fields: of a type that is made of a schema."""
 
 
 class Prediction(Enum):
@@ -103,16 +106,32 @@ class TypedJson:
             decode = self._many.decode
         return None if decode is None else self._read(decode, body, version)
 
+    def one(self, wire_format: Format, body: bytes, version: str) -> TypedEvent | None:
+        """A body's only event, for `columns`; None where another way is to be taken. Parameters as of `read`."""
+        if wire_format is not JSON or body[:1] != b"{":
+            return None
+        try:
+            event = self._one.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+        plain = (
+            event.model_version in (None, version)
+            and type(event.event_time) in _TIMES
+            and type(event.score) in _LONE_SCORES
+        )
+        return event if plain else None
+
     def _read(self, decode: Callable[[bytes], list[Any]], body: bytes, version: str) -> PredictionColumns | None:
         try:
             events = decode(body)
-            return self._columns(events, version) if 0 < len(events) <= MAX_EVENTS else None
+            if not 0 < len(events) <= MAX_EVENTS or not {one.model_version for one in events} <= {None, version}:
+                return None
+            return self.columns(events)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, _Otherwise):
             return None
 
-    def _columns(self, events: list[Any], version: str) -> PredictionColumns:
-        if not {one.model_version for one in events} <= {None, version}:
-            raise _Otherwise
+    def columns(self, events: Sequence[TypedEvent]) -> PredictionColumns:
+        """Events that `one` gave, as columns."""
         values = list(zip(*(msgspec.structs.astuple(one.features) for one in events), strict=True))
         features = {
             name: RawColumn(RawKind.NUMBER, _numbers(column)) if is_number else _named(column)
@@ -125,6 +144,7 @@ class TypedJson:
             scores=_scores([one.score for one in events]),
             event_time=_times([one.event_time for one in events]),
             prediction_ids=_unless_missing([one.prediction_id for one in events]),
+            model_versions=_unless_missing([one.model_version for one in events]),
             segments=_unless_missing([one.segment for one in events]),
         )
 
@@ -189,4 +209,4 @@ def _unless_missing(values: Sequence[str | None]) -> Sequence[str | None] | None
     return values if any(one is not None for one in values) else None
 
 
-__all__ = ["Prediction", "TypedJson", "typed_json"]
+__all__ = ["Prediction", "TypedEvent", "TypedJson", "typed_json"]

@@ -41,7 +41,7 @@ plain = st.fixed_dictionaries(
         "prediction_id": st.text(st.characters(codec="utf-8"), min_size=1, max_size=8),
         "event_time": times,
         "segment": names,
-        "model_version": st.none(),
+        "model_version": st.sampled_from([None, "1"]),
         "score": st.none() | st.floats(0.0, 1.0),
     },
 )
@@ -82,18 +82,33 @@ def held(batch):
 
 
 def both_ways(baseline, wire_format, body):
-    """What either way gives; None for the first where it left the body to the other."""
+    """What either way gives; None for both where the first left the body to the other."""
     ingest, spooled = ingest_of(baseline)
     reader, version = ingest.typed_json("m")
     columns = reader.read(wire_format, body, version)
     if columns is None:
         return None, None
-    typed = ingest.prediction_columns("m", columns)
+    return compared(ingest, spooled, ingest.prediction_columns("m", columns), wire_format, body)
+
+
+def one_by_one(baseline, bodies):
+    """The same of events that came alone and were gathered."""
+    ingest, spooled = ingest_of(baseline)
+    reader, version = ingest.typed_json("m")
+    read = [(body, reader.one(JSON, body, version)) for body in bodies]
+    taken = [(body, event) for body, event in read if event is not None]
+    if not taken:
+        return None, None
+    typed = ingest.typed_events("m", reader, [event for _, event in taken])
+    return compared(ingest, spooled, typed, NDJSON, b"\n".join(body for body, _ in taken))
+
+
+def compared(ingest, spooled, typed, wire_format, body):
     decoded = wire_format.predictions(body)
     rows = ingest.predictions("m", decoded.rows)
     assert not decoded.rejections
     assert typed.rejections == rows.rejections
-    assert typed.positions == rows.positions or list(map(list, typed.positions)) == list(map(list, rows.positions))
+    assert [list(one) for one in typed.positions] == [list(one) for one in rows.positions]
     given_ids = [one.prediction_id for _, one in decoded.rows]
     if None not in given_ids:
         assert list(typed.prediction_ids) == list(rows.prediction_ids)
@@ -110,6 +125,9 @@ def test_events_of_the_schema_are_read_alike(kind, events, data):
     typed, rows = both_ways(BASELINES[kind], JSON, json.dumps(events).encode())
     assert typed is not None
     assert typed == rows
+    typed, rows = one_by_one(BASELINES[kind], [json.dumps(one).encode() for one in events])
+    assert typed is not None
+    assert typed == rows
 
 
 @pytest.mark.parametrize("kind", BASELINES)
@@ -123,6 +141,8 @@ def test_other_events_are_read_alike_or_left_to_the_other_way(kind, events):
     for wire_format, sent in ((NDJSON, body), (JSON, json.dumps(events).encode())):
         typed, rows = both_ways(BASELINES[kind], wire_format, sent)
         assert typed == rows
+    typed, rows = one_by_one(BASELINES[kind], [json.dumps(one).encode() for one in events])
+    assert typed == rows
 
 
 @given(st.text('[]{},:" \n0aefgitursn', max_size=40))

@@ -19,6 +19,7 @@ import pytest
 from driftwatch.core.events import Batch
 from driftwatch.errors import StoreError, StoreFull
 from driftwatch.ports import LogFile, SpoolEntry
+from driftwatch.stores import log_tables
 from driftwatch.stores.log import ParquetLog
 from driftwatch.testing import as_rows, label_batch, prediction_batch
 
@@ -137,6 +138,26 @@ def test_names_that_differ_in_case_or_role_alone_are_told_apart(log: ParquetLog,
     (back,) = log.read_predictions([file], None, None)
     assert [back.columns[name].to_list() for name in ("x", "X")] == [[1.0], [2.0]]
     assert back.extra["x"].to_list() == [3.0]
+
+
+def test_a_file_is_written_a_row_group_at_a_time(
+    log: ParquetLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_tables, "ROWS_A_GROUP", 2)
+    batches = [
+        prediction_batch(["a"], {"c": ["DE"]}, extra={"e": [1.5]}),
+        prediction_batch(["b", "c"], {"c": ["FR", None]}),
+        prediction_batch(["d", "e", "f"], {"c": ["DE", "US", "DE"]}, extra={"e": ["u", "v", None], "late": [1.0] * 3}),
+    ]
+    (file,) = log.write(entries(*batches))
+    groups = pq.ParquetFile(tmp_path / file.path).metadata
+    assert [groups.row_group(at).num_rows for at in range(groups.num_row_groups)] == [3, 3]
+    back = list(log.read_predictions([file], None, None))
+    assert [one for part in back for one in part.prediction_ids] == list("abcdef")
+    assert [one for part in back for one in part.columns["c"].to_list()] == ["DE", "FR", None, "DE", "US", "DE"]
+    assert [one for part in back for one in part.extra["e"].to_list()] == ["1.5", None, None, "u", "v", None]
+    assert [one for part in back for one in part.extra["late"].to_list()] == [None, None, None, 1.0, 1.0, 1.0]
+    assert pd.read_parquet(tmp_path / file.path)["sequence"].tolist() == [1, 2, 2, 3, 3, 3]
 
 
 def test_an_extra_feature_of_two_kinds_becomes_text(log: ParquetLog) -> None:

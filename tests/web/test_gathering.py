@@ -23,21 +23,22 @@ class Ingest:
     receipts: list[tuple[Future[SpoolReceipt], tuple[int, ...]]] = field(default_factory=list)
     error: Exception | None = None
 
-    def submit(self, model: str, events: list[tuple[int, str]]) -> Submission:
-        names = [event for _, event in events]
+    def submit(self, model: str, names: list[str]) -> Submission:
         self.groups.append(names)
         if "poison" in names:
             raise ZeroDivisionError
         if self.error:
             raise self.error
-        good = [index for index, event in events if event != "bad"]
+        good = [index for index, event in enumerate(names) if event != "bad"]
         receipt: Future[SpoolReceipt] = Future()
         if good:
             again = tuple(row for row, index in enumerate(good) if names[index] == "again")
             self.receipts.append((receipt, again))
         return Submission(
             prediction_ids=tuple(f"id of {names[index]}" for index in good),
-            rejections=tuple(Rejection(index, "prediction", "is bad.") for index, event in events if event == "bad"),
+            rejections=tuple(
+                Rejection(index, "prediction", "is bad.") for index, event in enumerate(names) if event == "bad"
+            ),
             receipts=(receipt,) if good else (),
             positions=(good,) if good else (),
         )
@@ -53,7 +54,7 @@ async def turns() -> None:
         await asyncio.sleep(0)
 
 
-def sent(gathering: Gathering[str], *events: str) -> list[asyncio.Task]:
+def sent(gathering: Gathering[str, str], *events: str) -> list[asyncio.Task]:
     return [asyncio.create_task(gathering.take("flights", event)) for event in events]
 
 
