@@ -36,7 +36,6 @@ from driftwatch.pipeline.run import Pace, Pipeline, Runner
 from driftwatch.pipeline.stored import stored_events
 from driftwatch.pipeline.telemetry import Telemetry
 from driftwatch.ports import Clock, Inbox, Log, MessageKind, Sink, Spool, State
-from driftwatch.resident_memory import give_back, let_go_of_compiler
 from driftwatch.setting_types import PrivacySetting
 from driftwatch.settings import Settings, judge_policy, retrain_policies
 from driftwatch.sinks import SINKS
@@ -310,12 +309,8 @@ def assemble(
     episode_keeper = EpisodeKeeper(state, clock, policies, telemetry)
 
     def housekeep() -> bool:
-        """All have their turn, and what they freed goes back to the system."""
-        is_more = any([log_keeper.step(), state_keeper.step(), episode_keeper.step()])
-        if not is_more:
-            let_go_of_compiler()
-            give_back()
-        return is_more
+        """All have their turn."""
+        return any([log_keeper.step(), state_keeper.step(), episode_keeper.step()])
 
     backoff = Backoff(first=settings.retry_first, longest=settings.retry_longest, give_up=settings.retry_give_up)
     limits = IngestLimits(

@@ -10,19 +10,24 @@ from __future__ import annotations
 import ctypes
 import mmap
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 """Names of the GNU C library for its parameters."""
 
-_MAPPED_BYTES = 256 << 10
+_MAPPED_BYTES = 128 << 10
 """Larger pieces come from the system and go back to it when they are freed."""
 _KEPT_BYTES = 4 << 20
 """What may stay unused at the end of the heap."""
 
 _COMPILER = "llvmlite"
+_TURN_SECONDS = 5.0
+_EARLY_TURNS = 12
 
 
 def keep_little() -> None:
@@ -41,6 +46,20 @@ def give_back() -> None:
     """Give freed memory back that lies between pieces in use."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def give_back_in_turns() -> None:
+    """Do both from now on, in a thread that ends with the process: freed memory often, the compiler now and then."""
+    threading.Thread(target=_give_back_for_ever, name="driftwatch-memory", daemon=True).start()
+
+
+def _give_back_for_ever() -> None:
+    for turn in count():
+        time.sleep(_TURN_SECONDS)
+        give_back()
+        # Finding its pages looks at all of the process; it is there early, or never.
+        if turn < _EARLY_TURNS or turn % _EARLY_TURNS == 0:
+            let_go_of_compiler()
 
 
 def let_go_of_compiler() -> int:
@@ -77,4 +96,4 @@ def _unchanged_pages(smaps: Path, library: str) -> Iterator[tuple[int, int]]:
             yield found
 
 
-__all__ = ["give_back", "keep_little", "let_go_of_compiler"]
+__all__ = ["give_back", "give_back_in_turns", "keep_little", "let_go_of_compiler"]

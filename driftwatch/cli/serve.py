@@ -38,7 +38,7 @@ def serve(
 
     from driftwatch import crash_points
     from driftwatch.bootstrap import build_service
-    from driftwatch.resident_memory import keep_little
+    from driftwatch.resident_memory import give_back_in_turns, keep_little
     from driftwatch.settings import load_settings
     from driftwatch.web.app import build_app
     from driftwatch.web.bounded_http import HeadLimits
@@ -66,6 +66,7 @@ def serve(
         service = build_service(settings)
         try:
             service.start()
+            give_back_in_turns()
             _spare_the_collector()
             shown = f"{'http' if tls is None else 'https'}://{f'[{address}]' if ':' in address else address}:{bound}"
             besides = "" if settings.unix_socket is None else f" and on unix://{settings.unix_socket.absolute()}"

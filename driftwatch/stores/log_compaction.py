@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from driftwatch.stores.disk import appearing_whole
 from driftwatch.wire.arrow import NAMES_TYPE
 
-ROWS_A_GROUP = 100_000
+ROWS_A_GROUP = 50_000
 """Rows that are in memory at once, and that readers take at once."""
 
 

@@ -67,3 +67,22 @@ def test_the_compiler_goes_and_comes_back_when_it_is_wanted():
 
 def test_without_a_compiler_there_is_nothing_to_let_go():
     assert run("from driftwatch.resident_memory import let_go_of_compiler\nprint(let_go_of_compiler())") == "0\n"
+
+
+IN_TURNS = """
+import time
+import numpy as np
+from driftwatch import resident_memory
+from driftwatch.core.kernels import names_counted
+resident_memory._TURN_SECONDS = 0.05
+before = resident_mb("RssFile")
+resident_memory.give_back_in_turns()
+until = time.monotonic() + 60
+while resident_mb("RssFile") > before - 20 and time.monotonic() < until:
+    time.sleep(0.05)
+print(round(before - resident_mb("RssFile")))
+"""
+
+
+def test_a_service_does_it_by_itself():
+    assert int(run(IN_TURNS)) >= 20
