@@ -117,7 +117,9 @@ class Client(LoopClient):
             return False
         return True
 
-    def register(self, baseline: WritesJson | str | bytes, *, model: str | None = None) -> None:
+    def register(
+        self, baseline: WritesJson | str | bytes, *, model: str | None = None, role: str | None = None
+    ) -> None:
         """Put a baseline up, which becomes the current version; the same document again changes nothing.
 
         Parameters
@@ -126,6 +128,9 @@ class Client(LoopClient):
             A ``Baseline``, or its document as JSON text.
         model
             The name to register it under; by default the one in the document.
+        role
+            ``"shadow"`` for a version that is only compared with the live one; ``"live"`` makes a shadow the current
+            version.
 
         Raises
         ------
@@ -134,7 +139,8 @@ class Client(LoopClient):
         """
         document = baseline if isinstance(baseline, str | bytes) else baseline.to_json()
         body = document.encode() if isinstance(document, str) else document
-        self._transport.request("PUT", f"{model_path(model or model_named_in(body))}/baseline", body)
+        address = f"{model_path(model or model_named_in(body))}/baseline{query({'role': role})}"
+        self._transport.request("PUT", address, body)
 
     def baseline(self, model: str, *, model_version: str | None = None) -> str:
         """The baseline's document as JSON text, for ``Baseline.from_json``; by default of the latest version."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from driftwatch.capture.answers import read_as
-from driftwatch.capture.outgoing import encoded, query
+from driftwatch.capture.outgoing import encoded, model_path, query
 from driftwatch.capture.transport import Transport
 from driftwatch.capture.values import rfc_3339
 
@@ -79,6 +79,10 @@ class LoopClient:
     def cancel_retrain(self, retrain_id: str, by: str, note: str = "") -> RetrainEpisode:
         """End a retrain that is not finished."""
         return self._episode("POST", f"{_of_retrain(retrain_id)}/cancel", {"by": by, "note": note})
+
+    def shadows(self, model: str) -> list[Document]:
+        """How the shadow versions of a model compare with the live ones on the same requests."""
+        return list(read_as(list[dict[str, Any]], self._transport.request("GET", f"{model_path(model)}/shadows")))
 
     def outbox(self, *, state: str | None = None, limit: int | None = None) -> list[Document]:
         """Notifications without their bodies, oldest first; ``state="dead"`` for those that were given up."""

@@ -6,7 +6,7 @@ import threading
 
 from driftwatch.core.baseline import Baseline
 from driftwatch.errors import UnknownModel, UnknownVersion
-from driftwatch.ports import State, StateReader, current_of
+from driftwatch.ports import State, StateReader, VersionRole, current_of
 
 
 class Baselines:
@@ -16,6 +16,8 @@ class Baselines:
         self._state = state
         self._parsed: dict[tuple[str, str], Baseline] = {}
         self._current: dict[str, str] = {}
+        self._shadows: dict[str, tuple[str, ...]] = {}
+        self._were_shadows: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
 
     def get(self, model: str, model_version: str | None = None, *, reader: StateReader | None = None) -> Baseline:
@@ -49,6 +51,14 @@ class Baselines:
             for model in reader.models():
                 self._read(model, reader)
 
+    def shadows(self, model: str) -> tuple[str, ...]:
+        """The versions of a model that are shadows now; none of a model that was not asked for yet."""
+        return self._shadows.get(model, ())
+
+    def was_shadow(self, model: str, model_version: str) -> bool:
+        """Whether a version is a shadow, or was one in the life of this process."""
+        return (model, model_version) in self._were_shadows
+
     def forget_current(self, model: str) -> None:
         """Look up anew which version is current: call it after a registration."""
         with self._lock:
@@ -62,3 +72,6 @@ class Baselines:
                     self._parsed[model, one.model_version] = Baseline.from_json(one.document)
             if stored:
                 self._current[model] = current_of(stored).model_version
+                shadows = tuple(one.model_version for one in stored if one.role is VersionRole.SHADOW)
+                self._shadows[model] = shadows
+                self._were_shadows.update((model, one) for one in shadows)

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from driftwatch.core.windows import MICROSECONDS
 from driftwatch.pipeline import marks
+from driftwatch.pipeline.shadow import joins_of
 from driftwatch.pipeline.telemetry import Tally
 from driftwatch.ports import StateTransaction
 
@@ -20,6 +21,8 @@ def forget_the_unmet(
     if before < transaction.mark(marks.forgotten(model)) + _DAY:
         return
     unlabelled, orphans = transaction.forget_outstanding(model, before)
+    for name in joins_of(transaction, model):
+        transaction.forget_outstanding(name, before)
     transaction.set_mark(marks.forgotten(model), before)
     if unlabelled:
         tally.count("labels_total", unlabelled, model=model, outcome="never_came")

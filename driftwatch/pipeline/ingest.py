@@ -34,6 +34,7 @@ from driftwatch.pipeline.extra_features import ExtraFeatures
 from driftwatch.pipeline.ingest_columns import checked_labels, checked_predictions
 from driftwatch.pipeline.ingest_limits import FieldProblems, IngestLimits, Problems, checked_ids
 from driftwatch.pipeline.privacy import Privacy
+from driftwatch.pipeline.shadow_ids import as_shadow
 from driftwatch.pipeline.telemetry import Telemetry
 from driftwatch.ports import Clock, Spool, SpoolReceipt
 from driftwatch.wire.columnar import LabelColumns, PredictionColumns
@@ -286,7 +287,8 @@ class Ingest:
         if isinstance(batch, LabelBatch):
             return batch
         baseline = self._baselines.get(batch.model, batch.model_version)
-        return self._extra_features.kept(self._privacy.applied(batch, baseline))
+        kept = self._extra_features.kept(self._privacy.applied(batch, baseline))
+        return as_shadow(kept) if batch.model_version in self._baselines.shadows(batch.model) else kept
 
 
 def _reader_of(schema: Schema) -> TypedJson | None:

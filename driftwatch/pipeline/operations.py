@@ -23,8 +23,9 @@ from driftwatch.pipeline.privacy import Privacy
 from driftwatch.pipeline.provisional import Performances, WindowPerformance
 from driftwatch.pipeline.readers import Readers
 from driftwatch.pipeline.run import Pipeline, Runner
+from driftwatch.pipeline.shadow import ShadowComparison, shadow_comparisons
 from driftwatch.pipeline.telemetry import Telemetry
-from driftwatch.ports import Clock, Spool, SpoolRoom, State, StateReader, StoredBaseline, current_of
+from driftwatch.ports import Clock, Spool, SpoolRoom, State, StateReader, StoredBaseline, VersionRole, current_of
 
 _LOGGER = logging.getLogger(__name__)
 _MOST_WINDOWS = 1_000
@@ -69,6 +70,7 @@ class MetricsFacts:
     models: tuple[ModelSummary, ...]
     versions: tuple[VersionFacts, ...]
     segments: tuple[VersionFacts, ...] = ()
+    shadows: tuple[ShadowComparison, ...] = ()
     firing: tuple[Alert, ...]
     outbox_pending: int
     room: SpoolRoom
@@ -136,8 +138,16 @@ class Operations(LoopOperations):
         self._privacy = privacy or Privacy()
         self._performances = Performances(baselines)
 
-    def register_baseline(self, model: str, document: str) -> StoredBaseline:
-        """Register a version of a model; the same document again changes nothing.
+    def register_baseline(self, model: str, document: str, role: VersionRole | None = None) -> StoredBaseline:
+        """Register a version of a model; the same document again changes nothing but what the version is for.
+
+        Parameters
+        ----------
+        model, document
+            Whose, and what.
+        role
+            What the version is for: None leaves it as it is, and makes a new one live. One that becomes live is the
+            current one from then on.
 
         Raises
         ------
@@ -146,7 +156,7 @@ class Operations(LoopOperations):
         InputError
             The document is another model's, or has more columns or categories than the settings allow.
         StateConflict
-            The version has another baseline already, or there is no room for another model.
+            The version has another baseline already, there is no room for another model, or no version would be live.
         """
         baseline = Baseline.from_json(document)
         if baseline.model != model:
@@ -157,7 +167,11 @@ class Operations(LoopOperations):
             )
         self._limits.check(baseline)
         stored = StoredBaseline(
-            model=model, model_version=baseline.model_version, document=document, registered_at=self._clock.now()
+            model=model,
+            model_version=baseline.model_version,
+            document=document,
+            registered_at=self._clock.now(),
+            role=role or VersionRole.LIVE,
         )
         with self._state.transaction() as transaction:
             present = {one.model_version: one for one in transaction.baselines(model)}
@@ -167,7 +181,16 @@ class Operations(LoopOperations):
                         f"Version {baseline.model_version!r} of {model!r} has another baseline already. "
                         "A version's baseline never changes: register this one under a new model_version."
                     )
-                return present[baseline.model_version]
+                known = present[baseline.model_version]
+                if role is None or role is known.role:
+                    return known
+            if role is VersionRole.SHADOW and not any(
+                one.role is VersionRole.LIVE for name, one in present.items() if name != baseline.model_version
+            ):
+                raise StateConflict(
+                    f"{model!r} would have no live version beside {baseline.model_version!r}: "
+                    "a shadow is compared with one. Register that first."
+                )
             if not present and len(transaction.models()) >= self._limits.models:
                 raise StateConflict(f"There are {self._limits.models} models already. Raise the setting max_models.")
             transaction.put_baseline(stored)
@@ -242,6 +265,17 @@ class Operations(LoopOperations):
         """The quality that a version's baseline measured, of a segment of it; empty where it measured none."""
         return self._performances.reference_measures(model, model_version, segment)
 
+    def shadows(self, model: str) -> list[ShadowComparison]:
+        """How a model's shadow versions compare with the live ones on the same requests, the newest live one first.
+
+        Raises
+        ------
+        UnknownModel
+        """
+        with self._state.read() as reader:
+            _known(reader, model)
+            return shadow_comparisons(reader, model)
+
     def export(
         self, model: str, *, start: datetime | None = None, end: datetime | None = None, labelled: bool = False
     ) -> Iterator[EventPart]:
@@ -273,6 +307,7 @@ class Operations(LoopOperations):
                 for stream in reader.streams(one.model)
                 if stream.key.model_version == one.current_version and stream.key.segment != ALL_ROWS
             )
+            shadows = tuple(found for one in models for found in shadow_comparisons(reader, one.model))
             firing = tuple(one for one in reader.alerts(is_open=True) if one.state in FIRES)
             pending = sum(reader.pending_sinks().values())
             log_files, log_bytes = reader.log_size()
@@ -280,6 +315,7 @@ class Operations(LoopOperations):
             models=models,
             versions=versions,
             segments=segments,
+            shadows=shadows,
             firing=firing,
             outbox_pending=pending,
             room=self._spool.room(),

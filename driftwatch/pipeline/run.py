@@ -23,6 +23,7 @@ from driftwatch.pipeline.marks import APPLIED
 from driftwatch.pipeline.own_measures import OwnMeasures
 from driftwatch.pipeline.record import Recorder
 from driftwatch.pipeline.recut import begin_anew_if_cut_otherwise
+from driftwatch.pipeline.shadow import compare_shadows
 from driftwatch.pipeline.slice import slice_predictions
 from driftwatch.pipeline.telemetry import Tally, Telemetry
 from driftwatch.pipeline.totals import Totals
@@ -35,7 +36,7 @@ _HOUSEKEEPING = "housekeeping"
 _BREATH_SECONDS = 0.1
 """Between two steps of housekeeping, so that it takes at most its turn."""
 
-STAGES = (slice_predictions, join_labels)
+STAGES = (slice_predictions, join_labels, compare_shadows)
 """What happens to accepted events inside one transaction, in this order; judging follows in the same one."""
 
 

@@ -21,6 +21,7 @@ from driftwatch.pipeline import marks
 from driftwatch.pipeline.baselines import Baselines
 from driftwatch.pipeline.own_measures import OwnMeasures
 from driftwatch.pipeline.place import Placement, placed
+from driftwatch.pipeline.shadow_ids import shadow_id
 from driftwatch.pipeline.stages import judged_before, stale, with_stale
 from driftwatch.pipeline.telemetry import Tally
 from driftwatch.ports import SliceKey, SpoolEntry, Stale, StateTransaction, StoredSlice, StoredStream, StreamKey
@@ -57,6 +58,7 @@ class Work:
     _streams: dict[str, dict[StreamKey, StoredStream]] = field(default_factory=dict)
     _changed_streams: set[StreamKey] = field(default_factory=set)
     _predictions: list[PredictionBatch] | None = None
+    _shadow_predictions: list[PredictionBatch] = field(default_factory=list)
     _placements: dict[int, Placement] = field(default_factory=dict)
     _kept_from: dict[str, int] = field(default_factory=dict)
     _dropped: dict[int, list[NDArray[np.intp]]] = field(default_factory=dict)
@@ -66,14 +68,39 @@ class Work:
         return self.baselines.get(model, model_version, reader=self.transaction)
 
     def predictions(self) -> list[PredictionBatch]:
-        """The step's predictions, one batch a model version, in the order of their acknowledgement."""
+        """The step's predictions, one batch a model version, in the order of their acknowledgement.
+
+        Those of shadows are not among them.
+        """
         if self._predictions is None:
             batches: dict[tuple[str, str], list[PredictionBatch]] = defaultdict(list)
             for entry in self.entries:
                 if isinstance(entry.batch, PredictionBatch):
                     batches[entry.batch.model, entry.batch.model_version].append(entry.batch)
-            self._predictions = [joined_predictions(parts) for parts in batches.values()]
+            self._predictions = []
+            for parts in batches.values():
+                self._divide(joined_predictions(parts))
         return self._predictions
+
+    def shadow_predictions(self) -> list[PredictionBatch]:
+        """The step's predictions of shadow versions, one batch each, under the ids that they are stored with."""
+        self.predictions()
+        return self._shadow_predictions
+
+    def _divide(self, batch: PredictionBatch) -> None:
+        """Tell what a shadow said apart; a version that was one and is live now may have both."""
+        self.baseline(batch.model, batch.model_version)
+        assert self._predictions is not None
+        if not self.baselines.was_shadow(batch.model, batch.model_version):
+            self._predictions.append(batch)
+            return
+        prefix = shadow_id(batch.model_version, "")
+        is_shadow = np.array([one.startswith(prefix) for one in batch.prediction_ids], dtype=np.bool_)
+        for found, mask in ((self._shadow_predictions, is_shadow), (self._predictions, ~is_shadow)):
+            if mask.all():
+                found.append(batch)
+            elif mask.any():
+                found.append(batch.take(np.flatnonzero(mask)))
 
     def placement(self, batch: PredictionBatch) -> Placement:
         """Where the rows of one of the step's batches belong; worked out once."""

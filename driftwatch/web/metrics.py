@@ -21,6 +21,7 @@ from driftwatch import __version__
 from driftwatch.core.performance import MEASURES, SHOWN_MEASURES
 from driftwatch.core.records import AlertKind, Finding, RetrainState, Status, ThresholdOrigin, WindowRecord
 from driftwatch.pipeline.operations import MetricsFacts, ModelSummary, VersionFacts
+from driftwatch.pipeline.shadow import ShadowComparison
 from driftwatch.pipeline.telemetry import Snapshot
 from driftwatch.ports import InboxRoom
 from driftwatch.web.metrics_table import METRICS, PREFIX, MetricKind
@@ -124,6 +125,7 @@ class ServiceCollector(Collector):
         wanted = [
             *_firing(facts),
             *(series for model in facts.models for series in _of_model(model)),
+            *(series for shadow in facts.shadows if shadow.is_shadow for series in _of_shadow(shadow)),
             *(series for version in newest_first for series in _of_version(version, self._left_out)),
             *_findings_in_turn(newest_first),
             *(series for segment in facts.segments for series in _of_version(segment, self._left_out)),
@@ -163,6 +165,15 @@ def _of_model(model: ModelSummary) -> Iterator[Series]:
     if model.retrain is not None:
         for state in RetrainState:
             yield Series("retrain_state", (model.model, state.value), float(state is model.retrain.state))
+
+
+def _of_shadow(shadow: ShadowComparison) -> Iterator[Series]:
+    labels = (shadow.model, shadow.model_version, shadow.live_version)
+    yield Series("shadow_pairs", labels, shadow.pairs)
+    yield Series("shadow_agreement", labels, shadow.agreement.value)
+    gain = shadow.mean_gain
+    for bound, value in (("value", gain.value), ("lower", gain.lower), ("upper", gain.upper)):
+        yield Series("shadow_gain", (*labels, bound), value)
 
 
 def _of_version(version: VersionFacts, left_out: frozenset[str]) -> Iterator[Series]:

@@ -28,6 +28,7 @@ class Metric:
 
 
 _VERSION = ("model", "model_version")
+_PAIR = (*_VERSION, "live_version")
 _STREAM = (*_VERSION, "segment")
 _FINDING = (*_VERSION, "kind", "column", "statistic")
 _GAUGE, _COUNTER, _HISTOGRAM = MetricKind.GAUGE, MetricKind.COUNTER, MetricKind.HISTOGRAM
@@ -103,6 +104,20 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric("retrain_triggers_total", _COUNTER, ("model", "reason"), "Retrains that were asked for."),
     Metric("retrain_state", _GAUGE, ("model", "state"), "1 for the state of the latest retrain, 0 for the others."),
+    Metric("shadow_predictions_total", _COUNTER, _VERSION, "Predictions of shadow versions: logged and compared."),
+    Metric("shadow_pairs", _GAUGE, _PAIR, "Requests that a shadow version and a live one both answered."),
+    Metric(
+        "shadow_agreement",
+        _GAUGE,
+        _PAIR,
+        "How far they agree: the share of the same class, or Lin's concordance.",
+    ),
+    Metric(
+        "shadow_gain",
+        _GAUGE,
+        (*_PAIR, "bound"),
+        "How much less the shadow's mean loss is: the value, and the lower and upper end of its interval.",
+    ),
     Metric("notifications_total", _COUNTER, ("sink", "outcome"), "Attempts to tell a sink."),
     Metric("outbox_pending", _GAUGE, (), "Notifications that wait to be delivered."),
     Metric("spool_pending_rows", _GAUGE, (), "Rows that are acknowledged and not yet counted in their window."),

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from driftwatch.pipeline.operations import ModelSummary, Operations
-from driftwatch.ports import StoredBaseline
+from driftwatch.pipeline.shadow import ShadowComparison
+from driftwatch.ports import StoredBaseline, VersionRole
 from driftwatch.web.answer import JSON
 from driftwatch.web.parameters import ModelName, ModelVersion
 from driftwatch.web.problem_document import problem_responses
 from driftwatch.web.request_body import documented_body, text_body
-from driftwatch.web.views import ModelView, RegisteredView, RetrainView
+from driftwatch.web.views import ModelView, RegisteredView, RetrainView, ShadowView
 from driftwatch.web.windows import window_view
 
+Role = Annotated[
+    VersionRole | None,
+    Query(description="shadow: its predictions on the live version's requests are compared, and nothing else."),
+]
 _DOCUMENT = {"type": "object", "description": "A baseline document, as `driftwatch baseline fit` writes it."}
 
 
@@ -34,10 +41,23 @@ def models_router(operations: Operations, most_bytes: int) -> APIRouter:
         responses=problem_responses(400, 408, 409, 413, 415, 422, 503),
         openapi_extra=documented_body(_DOCUMENT),
     )
-    async def register(model: ModelName, request: Request) -> StoredBaseline:
-        """Register a version of a model, which becomes the current one. The same document again changes nothing."""
+    async def register(model: ModelName, request: Request, role: Role = None) -> StoredBaseline:
+        """Register a version of a model, which becomes the current one unless it is a shadow.
+
+        The same document again changes nothing but its role, where one is given.
+        """
         document = await text_body(request, most_bytes)
-        return await run_in_threadpool(operations.register_baseline, model, document)
+        return await run_in_threadpool(operations.register_baseline, model, document, role)
+
+    @router.get(
+        "/v1/models/{model}/shadows",
+        summary="How shadow versions compare",
+        response_model=list[ShadowView],
+        responses=problem_responses(404, 422, 503),
+    )
+    def shadows(model: ModelName) -> list[ShadowComparison]:
+        """Each shadow version beside each live one, on requests that both answered."""
+        return operations.shadows(model)
 
     @router.get(
         "/v1/models/{model}/baseline",

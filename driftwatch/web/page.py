@@ -18,6 +18,7 @@ from driftwatch.core.records import Alert, AlertKind, AlertState, Status, Verdic
 from driftwatch.errors import UnknownModel
 from driftwatch.pipeline.operations import MetricsFacts, ModelSummary, Operations
 from driftwatch.pipeline.quality import quality_notices
+from driftwatch.pipeline.shadow import ShadowComparison
 from driftwatch.web.html import html, number, span, style, words
 from driftwatch.web.parameters import OneModel
 from driftwatch.web.sparkline import Sparkline
@@ -81,6 +82,7 @@ class Detail:
     latest: WindowRow | None
     sparkline: Sparkline | None
     notices: tuple[str, ...]
+    shadows: tuple[ShadowComparison, ...]
 
 
 def page_router(operations: Operations) -> APIRouter:
@@ -177,7 +179,8 @@ def _detail(operations: Operations, facts: MetricsFacts, summary: ModelSummary) 
         [(row.window.key.model_version, row.span, row.loss) for row in reversed(rows) if row.loss is not None],
         latest.reference if latest else None,
     )
-    return Detail(summary, words(measure), tuple(rows), segments, latest, line, notices)
+    shadows = tuple(one for one in facts.shadows if one.model == summary.model)
+    return Detail(summary, words(measure), tuple(rows), segments, latest, line, notices, shadows)
 
 
 def _segment_rows(facts: MetricsFacts, model: str, measure: str) -> Iterator[WindowRow]:

@@ -21,7 +21,7 @@ from driftwatch.core.records import (
     VerdictReason,
     WindowStage,
 )
-from driftwatch.ports import MessageKind, OutboxState
+from driftwatch.ports import MessageKind, OutboxState, VersionRole
 
 
 def _json_number(value: object) -> object:
@@ -254,12 +254,37 @@ class ModelView(View):
     pending_rows: int = Field(description="Rows of all models that are durable and not yet counted.")
 
 
+class EstimateView(View):
+    """A number with its interval at 95 %; null where undefined."""
+
+    value: Number
+    lower: Number
+    upper: Number
+
+
+class ShadowView(View):
+    """A shadow version beside a live one, on requests that both answered."""
+
+    model: str
+    model_version: str
+    live_version: str
+    is_shadow: bool = Field(description="Whether it is one still.")
+    pairs: int
+    agreement: EstimateView = Field(description="The share of the same class; of regression Lin's concordance.")
+    mean_distance: Number = Field(description="The mean absolute difference; null of classification.")
+    labelled: int
+    mean_gain: EstimateView = Field(
+        description="How much less its mean loss is than the live version's: above 0 the shadow is better."
+    )
+
+
 class RegisteredView(View):
     """A baseline that is registered."""
 
     model: str
     model_version: str
     registered_at: datetime
+    role: VersionRole
 
 
 __all__ = [
@@ -268,6 +293,7 @@ __all__ = [
     "ChangeView",
     "DriftView",
     "DriftWindowView",
+    "EstimateView",
     "FindingView",
     "MessageView",
     "ModelView",
@@ -276,6 +302,7 @@ __all__ = [
     "RegisteredView",
     "RetrainStepView",
     "RetrainView",
+    "ShadowView",
     "ThresholdView",
     "VerdictView",
     "WindowView",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from driftwatch.core.baseline import Baseline
 from driftwatch.errors import SinkRejected
 
 
@@ -106,3 +109,33 @@ def test_what_was_given_up_is_shown_without_its_body_and_sent_again(make_web: An
     assert [step["state"] for step in one(web, "retrains")["history"]] == [
         "requested", "failed", "requested", "delivered"
     ]  # fmt: skip
+
+
+def test_a_shadow_is_registered_sent_to_and_compared(make_web: Any, document: str) -> None:
+    web = make_web()
+    web.register()
+    text = replace(Baseline.from_json(document), model_version="2").to_json()
+    web.clock.advance(timedelta(seconds=1))
+    answer = web.client.put("/v1/models/flights/baseline?role=shadow", content=text)
+    assert (answer.status_code, answer.json()["role"]) == (200, "shadow")
+    assert web.client.put("/v1/models/flights/baseline?role=ghost", content=text).status_code == 422
+    web.day(0)
+    from_web = [
+        {"prediction_id": f"0-{row}", "event_time": "2026-01-05T12:00:00Z", "model_version": "2", "prediction": 90.0,
+         "features": {"distance": 800.0, "carrier": "AA"}}
+        for row in range(200)
+    ]  # fmt: skip
+    assert web.send("predictions", from_web)["accepted"] == 200
+    web.settle()
+    (found,) = web.client.get("/v1/models/flights/shadows").json()
+    assert (found["model_version"], found["live_version"], found["pairs"], found["labelled"]) == ("2", "1", 200, 200)
+    assert found["mean_gain"]["upper"] < 0
+    assert web.client.get("/v1/models").json()[0]["current_version"] == "1"
+    page = web.client.get("/").text
+    assert "Shadows of flights" in page
+    metrics = web.client.get("/metrics").text
+    deadline = time.monotonic() + 20
+    while "shadow_pairs{" not in metrics and time.monotonic() < deadline:
+        time.sleep(0.05)
+        metrics = web.client.get("/metrics").text
+    assert 'driftwatch_shadow_pairs{live_version="1",model="flights",model_version="2"} 200.0' in metrics

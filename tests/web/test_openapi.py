@@ -17,6 +17,7 @@ PROMISED = {
     ("post", "/v1/cloudevents"),
     ("post", "/"),
     ("get", "/v1/models"),
+    ("get", "/v1/models/{model}/shadows"),
     ("get", "/v1/models/{model}/drift"),
     ("get", "/v1/models/{model}/performance"),
     ("get", "/v1/models/{model}/events"),
