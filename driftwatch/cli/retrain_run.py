@@ -16,7 +16,6 @@ import typer
 from driftwatch.cli.logged import LogSource, Stretch
 from driftwatch.cli.output import Format, console, print_json
 from driftwatch.cli.service import Authority, TokenFile, connected
-from driftwatch.core.windows import parse_duration
 from driftwatch.errors import InputError, ServiceError, ServiceRejected, TrainingError
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from driftwatch.capture.client import Client
     from driftwatch.core.baseline import Baseline
     from driftwatch.core.records import RetrainEpisode, RetrainState
-    from driftwatch.core.schema import Schema
     from driftwatch.training.chosen import Trial
     from driftwatch.training.recipe import Recipe
     from driftwatch.training.run import Run
@@ -80,7 +78,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
             typer.echo(f"driftwatch: {error}", err=True)
             raise typer.Exit(NOT_PROMOTED) from None
     _print(done, read, output_format)
-    if done.outcome != "promoted":
+    if not done.promoted:
         raise typer.Exit(NOT_PROMOTED)
 
 
@@ -106,12 +104,12 @@ def _run(
     from driftwatch.training.run import Job, train
 
     episode = None if retrain_id is None else _episode(client, retrain_id, recipe.model)
-    former, schema = _former(client, recipe.model)
+    former = _former(client, recipe.model)
     if recipe.guard.metrics_file is not None:
         guard = msgspec.structs.replace(recipe.guard, metrics_file=str(base / recipe.guard.metrics_file))
         recipe = msgspec.structs.replace(recipe, guard=guard)
     store = ModelStore(base / recipe.output.folder, recipe.model, packages=asked.allowed)
-    version = asked.new_version or _next_version(former, store.versions())
+    version = asked.new_version or _next_version(None if former is None else former.model_version, store.versions())
     stretch = _stretch(recipe, asked, episode)
     with ExitStack() as stack:
         batches, words = _rows(recipe, asked, source, stretch, stack)
@@ -122,8 +120,7 @@ def _run(
             batches=batches,
             source=words,
             store=store,
-            former_version=former,
-            former_schema=schema,
+            former=former,
             evidence=None
             if episode is None
             else Evidence(
@@ -169,19 +166,18 @@ def _episode(client: Client | None, retrain_id: str, model: str) -> RetrainEpiso
     return found
 
 
-def _former(client: Client | None, model: str) -> tuple[str | None, Schema | None]:
-    """The version that is live, and the schema of its baseline; nothing where the service does not know the model."""
+def _former(client: Client | None, model: str) -> Baseline | None:
+    """The baseline of the version that is live; None where the service does not know the model."""
     if client is None:
-        return None, None
+        return None
     from driftwatch.core.baseline import Baseline
 
     try:
-        baseline = Baseline.from_json(client.baseline(model))
+        return Baseline.from_json(client.baseline(model))
     except ServiceRejected as error:
         if error.status != _NOT_FOUND:
             raise
-        return None, None
-    return baseline.model_version, baseline.schema
+        return None
 
 
 def _next_version(former: str | None, known: list[str]) -> str:
@@ -194,10 +190,10 @@ def _next_version(former: str | None, known: list[str]) -> str:
 def _stretch(recipe: Recipe, asked: _Asked, episode: RetrainEpisode | None) -> Stretch:
     end = asked.end if asked.end is not None or episode is None else episode.until.isoformat()
     stretch = Stretch(start=asked.start, end=end)
-    if recipe.data.last is None or asked.start is not None:
+    if recipe.data.stretch is None or asked.start is not None:
         return stretch
     until = stretch.moments()[1] or datetime.now(UTC)
-    return Stretch(start=(until - parse_duration(recipe.data.last)).isoformat(), end=end)
+    return Stretch(start=(until - recipe.data.stretch).isoformat(), end=end)
 
 
 def _rows(

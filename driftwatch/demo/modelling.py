@@ -1,4 +1,4 @@
-"""The demo's model, and how a new one is fitted, measured and compared: plain scikit-learn, as a user has it."""
+"""The demo's first model, and how it is fitted and measured: plain scikit-learn, as a user has it."""
 
 from __future__ import annotations
 
@@ -31,28 +31,6 @@ class Fitted:
     holdout: pd.DataFrame
     holdout_error: float
 
-    @property
-    def fitted_before(self) -> pd.Timestamp:
-        """The first moment after everything that the live model was fitted on."""
-        return pd.Timestamp(self.holdout[SCHEDULED].iloc[-1]) + pd.Timedelta(microseconds=1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """Champion against challenger on the same rows, which neither was fitted on (mean absolute errors, minutes)."""
-
-    rows: int
-    champion_error: float
-    challenger_error: float
-
-    @property
-    def better(self) -> bool:
-        """Whether the challenger won."""
-        return self.challenger_error < self.champion_error
-
-    def __str__(self) -> str:
-        return f"challenger {self.challenger_error:.1f} min, champion {self.champion_error:.1f}, {self.rows:,} rows"
-
 
 def fit(rows: pd.DataFrame, holdout_from: pd.Timestamp | None = None) -> Fitted:
     """Fit on the earlier rows, measure on the later ones, then fit the model that goes live on all of them.
@@ -84,24 +62,6 @@ def fit(rows: pd.DataFrame, holdout_from: pd.Timestamp | None = None) -> Fitted:
         train=train,
         holdout=holdout,
         holdout_error=mean_absolute_error(measured, holdout),
-    )
-
-
-def compare_models(champion: Fitted, challenger: Fitted) -> Comparison:
-    """Champion against challenger on the challenger's hold-out, without rows that the champion was fitted on.
-
-    Raises
-    ------
-    ValueError
-        Where no such row is left.
-    """
-    fair = challenger.holdout[challenger.holdout[SCHEDULED] >= champion.fitted_before]
-    if fair.empty:
-        raise ValueError("the champion was fitted on all of the challenger's hold-out")
-    return Comparison(
-        rows=len(fair),
-        champion_error=mean_absolute_error(champion.model, fair),
-        challenger_error=mean_absolute_error(challenger.measured, fair),
     )
 
 

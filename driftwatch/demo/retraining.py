@@ -1,71 +1,114 @@
-"""What a team's training job does when driftwatch asks for a retrain: new model, fair comparison, switch."""
+"""What answers driftwatch's request to retrain: driftwatch's own trainer, with the recipe below."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
-import pandas as pd
-from sklearn.pipeline import Pipeline
-
-from driftwatch import Client
-from driftwatch.demo.flights import FEATURES, LABEL, SCHEDULED
-from driftwatch.demo.modelling import Fitted, baseline_of, compare_models, fit
+from driftwatch import Baseline, Client
+from driftwatch.core.records import RetrainState
 from driftwatch.demo.receiver import RetrainRequest
+from driftwatch.sources.files import FileBatches
+from driftwatch.training.model_card import Evidence
+from driftwatch.training.model_store import ModelStore
+from driftwatch.training.recipe import parse_recipe
+from driftwatch.training.run import Job, Run, train
 
-TRAINING_TIME = timedelta(days=28)
+RECIPE = """
+model = "flights"
+task = "regression"
+
+[estimator]
+name = "sklearn.linear_model.Ridge"
+
+[data]
+numeric = ["distance", "departure_minute"]
+categorical = ["carrier", "origin", "dest", "weekday"]
+segments = ["origin"]
+last = "28d"
+
+[search]
+method = "grid"
+space = { alpha = [0.3, 1.0, 3.0] }
+
+[promotion]
+measure = "mae"
+segment_margin = 0.5
+least_rows = 10
+
+[output]
+format = "joblib"
+final = "all"
+"""
+"""Three fifths of 28 days are learned from, by the next the penalty is chosen, on the last the two models meet."""
+
+MODELS = "models"
 
 
 class Trainer:
     """Answers a request to retrain, and reports every step of it to the service.
 
-    The training rows come from the service: what was predicted in the 28 days before the request's ``until`` and has
-    its label. The new model is promoted where it beats the present one on rows that neither was fitted on.
-
     Parameters
     ----------
     client
         Where rows come from, and where baselines and reports go.
-    champion, model_version
-        The model that is live, and its version: a whole number that grows with each promotion.
+    folder
+        Where models and their cards are kept.
+    model_version
+        The version that is live: a whole number that grows with each promotion.
     switch
         Makes a model the live one, under its version.
     """
 
-    def __init__(
-        self, client: Client, champion: Fitted, model_version: str, switch: Callable[[Pipeline, str], None]
-    ) -> None:
+    def __init__(self, client: Client, folder: Path, model_version: str, switch: Callable[[Any, str], object]) -> None:
         self._client = client
+        self._folder = folder
         self._switch = switch
-        self.champion = champion
         self.model_version = model_version
+        self.runs: list[Run] = []
 
     def __call__(self, request: RetrainRequest) -> None:
         """Train, compare, and promote or reject; a failure is reported and raised."""
-        try:
-            self._train(request)
-        except Exception as error:
-            self._client.retrain_status(request.retrain_id, "failed", f"{type(error).__name__}: {error}")
-            raise
+        recipe = parse_recipe(RECIPE)
+        start = request.until - recipe.data.stretch if recipe.data.stretch is not None else None
+        with TemporaryDirectory(prefix="driftwatch-demo-rows-") as scratch:
+            rows = self._client.export(
+                request.model, start, request.until, labelled=True, path=Path(scratch, "rows.parquet")
+            )
+            job = Job(
+                recipe=recipe,
+                version=str(int(self.model_version) + 1 + sum(not one.promoted for one in self.runs)),
+                batches=FileBatches(rows),
+                source=f"flights until {request.until:%Y-%m-%d}",
+                store=ModelStore(self._folder / MODELS, recipe.model),
+                former=Baseline.from_json(self._client.baseline(request.model)),
+                evidence=Evidence(
+                    retrain_id=request.retrain_id,
+                    reason=request.reason,
+                    triggered=request.triggered,
+                    until=request.until,
+                    model_version=request.model_version,
+                ),
+            )
+            done = train(job, _Reports(self._client, request.retrain_id), switch=self._switch)
+        self.runs.append(done)
+        if done.promoted:
+            self.model_version = done.version
 
-    def _train(self, request: RetrainRequest) -> None:
-        report = self._client.retrain_status
-        start = request.until - TRAINING_TIME
-        report(request.retrain_id, "training", f"on flights of {start:%Y-%m-%d} to {request.until:%Y-%m-%d}")
-        challenger = fit(exported_flights(self._client.export(request.model, start, request.until, labelled=True)))
-        report(request.retrain_id, "evaluating", f"held out: {len(challenger.holdout):,} flights")
-        comparison = compare_models(self.champion, challenger)
-        if not comparison.better:
-            report(request.retrain_id, "rejected", str(comparison))
-            return
-        version = str(int(self.model_version) + 1)
-        self._client.register(baseline_of(challenger, request.model, version))
-        self._switch(challenger.model, version)
-        self.champion, self.model_version = challenger, version
-        report(request.retrain_id, "promoted", str(comparison), new_version=version)
 
+class _Reports:
+    """Tells the service how its retrain goes."""
 
-def exported_flights(events: pd.DataFrame) -> pd.DataFrame:
-    """Rows as the service exports them, made into flights as the model is fitted on them, by schedule."""
-    rows = events.rename(columns={"event_time": SCHEDULED, "label": LABEL})[[SCHEDULED, *FEATURES, LABEL]]
-    return rows.sort_values(SCHEDULED, kind="stable", ignore_index=True)
+    def __init__(self, client: Client, retrain_id: str) -> None:
+        self._client = client
+        self._retrain_id = retrain_id
+
+    def report(self, state: RetrainState, note: str, new_version: str | None = None) -> None:
+        """Say how it goes."""
+        self._client.retrain_status(self._retrain_id, state, note, new_version)
+
+    def register(self, baseline: Baseline) -> None:
+        """Put it up."""
+        self._client.register(baseline)

@@ -25,7 +25,7 @@ from driftwatch.demo.modelling import baseline_of, fit
 from driftwatch.demo.progress import display
 from driftwatch.demo.receiver import RetrainReceiver
 from driftwatch.demo.replay import Replay
-from driftwatch.demo.retraining import Trainer
+from driftwatch.demo.retraining import MODELS, Trainer
 from driftwatch.demo.service import ServiceProcess, free_port
 from driftwatch.demo.summary import ALONE, SERVED, YEAR_END, Replayed, show
 from driftwatch.errors import SettingError
@@ -88,7 +88,7 @@ def run(wishes: Wishes, out: Console, progress: Console) -> bool:
         client = stack.enter_context(driftwatch.Client(f"http://127.0.0.1:{port}"))
         model = driftwatch.watch(first.model, url=client.url, name=MODEL, model_version=FIRST_VERSION)
         stack.callback(model.close, timeout_seconds=0)
-        trainer = Trainer(client, first, FIRST_VERSION, partial(_switch, model))
+        trainer = Trainer(client, folder, FIRST_VERSION, partial(_switch, model))
         secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
         receiver = stack.enter_context(RetrainReceiver(secret, trainer))
         settings = {"DRIFTWATCH_WEBHOOK_URL": receiver.url, "DRIFTWATCH_WEBHOOK_SECRET": secret}
@@ -105,11 +105,14 @@ def run(wishes: Wishes, out: Console, progress: Console) -> bool:
             until=wishes.until,
             alerts=client.alerts(),
             retrains=client.retrains(),
+            trainings=tuple(trainer.runs),
             kept=kept,
             kept_twice=kept_twice,
             seconds=time.monotonic() - started,
         )
         happened = show(replayed, out)
+        if wishes.data is not None or not wishes.once:
+            out.print(f"\nModels and their cards are in {folder / MODELS}", highlight=False)
         out.print(f"\nStatus page {service.url}/    metrics {service.url}/metrics", highlight=False)
         if not wishes.once:
             _stay(service, out)

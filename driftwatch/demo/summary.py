@@ -14,6 +14,7 @@ from rich.text import Text
 from driftwatch.core.episodes import SUCCEEDED
 from driftwatch.core.records import Alert, AlertKind, RetrainEpisode, RetrainState
 from driftwatch.demo.flights import LABEL, SCHEDULED
+from driftwatch.training.job import Run
 
 ALONE = "alone"
 SERVED = "served"
@@ -32,7 +33,8 @@ class Replayed:
     """Everything that is known after the replay.
 
     ``flights`` has, for every replayed flight, ``scheduled``, ``air_time`` (missing where there never was a label),
-    ``alone`` and ``served``: what the first model says and what was really served. ``kept`` is how many different
+    ``alone`` and ``served``: what the first model says and what was really served. ``trainings`` are the trainer's own
+    words on its runs. ``kept`` is how many different
     predictions the service holds, ``kept_twice`` how many it holds more than once.
     """
 
@@ -40,6 +42,7 @@ class Replayed:
     until: datetime
     alerts: Sequence[Alert]
     retrains: Sequence[RetrainEpisode]
+    trainings: Sequence[Run]
     kept: int
     kept_twice: int
     seconds: float
@@ -144,6 +147,8 @@ def show(replayed: Replayed, console: Console) -> bool:
     made = checks(replayed)
     console.print("Mean error in minutes, left alone and with driftwatch")
     console.print(_table(weeks(replayed)))
+    for line in trainings(replayed):
+        console.print(line, highlight=False, markup=False)
     saved = 1 - replayed.live_error / replayed.alone_error
     console.print(
         f"{len(replayed.flights):,} flights, {int(replayed.flights[LABEL].notna().sum()):,} labels. Mean error left "
@@ -153,6 +158,31 @@ def show(replayed: Replayed, console: Console) -> bool:
     console.print(f"It took {replayed.seconds:.0f} s.\n", highlight=False)
     console.print(_marks(made))
     return happened(made)
+
+
+def trainings(replayed: Replayed) -> list[str]:
+    """What came of each training: what was chosen by what, what the guard said, and how the two models did."""
+    lines: list[str] = []
+    for done in replayed.trainings:
+        card = done.card
+        lines.append(f"Training of version {done.version}: {done.outcome.value} ({done.reason})")
+        if card is None:
+            lines.append(f"  {done.text}")
+            continue
+        training, paired = card.training, card.comparison.paired
+        chosen = ", ".join(f"{name} {value:g}" for name, value in training.parameters.items())
+        parts = ", ".join(
+            f"{one.segment.partition('=')[2]} {one.paired.gain.value:.1f}" for one in card.comparison.segments
+        )
+        stopped = len(training.guard_stops)
+        lines.append(
+            f"  {len(training.trials)} trials, {chosen} by {card.data.validation.rows:,} rows; guard stops: {stopped}"
+        )
+        lines.append(
+            f"  {paired.rows:,} test rows: {paired.champion.value:.1f} min served, {paired.challenger.value:.1f} now;"
+        )
+        lines.append(f"  better by {paired.gain.low:.1f} to {paired.gain.high:.1f} min; by airport: {parts}")
+    return lines
 
 
 def _table(rows: Sequence[Week]) -> Table:

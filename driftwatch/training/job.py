@@ -12,7 +12,6 @@ import pyarrow as pa
 
 from driftwatch.core.baseline import Baseline
 from driftwatch.core.records import RetrainState
-from driftwatch.core.schema import Schema
 from driftwatch.training.estimators import ALLOWED
 from driftwatch.training.model_card import Evidence, ModelCard
 from driftwatch.training.model_store import ModelStore
@@ -61,8 +60,8 @@ class Job:
         The rows, from the beginning each time; and where they are from, in words.
     store
         Where models are.
-    former_version, former_schema
-        The version that is live, and the schema of its baseline, where they are known.
+    former
+        The baseline of the version that is live, where it is known.
     evidence
         Why a retrain was asked for, if one was.
     allowed
@@ -76,11 +75,15 @@ class Job:
     batches: Iterable[pa.Table]
     source: str
     store: ModelStore
-    former_version: str | None = None
-    former_schema: Schema | None = None
+    former: Baseline | None = None
     evidence: Evidence | None = None
     allowed: Collection[str] = ALLOWED
     base: Path = field(default_factory=Path)
+
+    @property
+    def former_version(self) -> str | None:
+        """The version that is live, where it is known."""
+        return None if self.former is None else self.former.model_version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,3 +96,8 @@ class Run:
     version: str
     folder: Path | None = None
     card: ModelCard | None = None
+
+    @property
+    def promoted(self) -> bool:
+        """Whether the new version is live."""
+        return self.outcome is Outcome.PROMOTED

@@ -13,33 +13,36 @@ from pyarrow import parquet
 
 from driftwatch.core.baseline import Baseline
 from driftwatch.core.records import Task
-from driftwatch.core.schema import Schema
 from driftwatch.training.answers import Material
+from driftwatch.training.columns import Columns
 from driftwatch.training.rows import Rows
 
 _BATCH_ROWS = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Names:
-    """What label, prediction, scores and time are called in a baseline: as in that of the version before, if known."""
+class _Names:
+    """What label, prediction, scores, time and segments are called: as in the baseline before, where there is one."""
 
     label: str = "label"
     prediction: str = "prediction"
     scores: tuple[str, ...] = ("score",)
     timestamp: str = "event_time"
+    segments: tuple[str, ...]
 
     @classmethod
-    def as_before(cls, schema: Schema | None) -> Names:
-        """The names that the version before had."""
-        if schema is None:
-            return cls()
-        usual = cls()
+    def of(cls, former: Baseline | None, columns: Columns) -> _Names:
+        if former is None:
+            return cls(segments=columns.segments)
+        schema = former.schema
+        usual = cls(segments=())
+        known = {*columns.features, *columns.segments}
         return cls(
             label=schema.label or usual.label,
             prediction=schema.prediction or usual.prediction,
             scores=schema.scores or usual.scores,
             timestamp=schema.timestamp or usual.timestamp,
+            segments=tuple(sorted({name.partition("=")[0] for name in former.segments} & known)),
         )
 
 
@@ -52,7 +55,7 @@ def new_baseline(
     test: Rows,
     model: str,
     model_version: str,
-    names: Names,
+    former: Baseline | None,
     fitted_at: datetime,
     scratch: Path,
 ) -> Baseline:
@@ -66,12 +69,15 @@ def new_baseline(
         The model that goes live, and the rows that it was fitted on.
     measured, test
         The model that had not seen the test rows, and those: they give the reference performance.
-    model, model_version, names, fitted_at
+    model, model_version, fitted_at
         What stands in the document.
+    former
+        The baseline of the version before: label, prediction and segments are called as in it.
     scratch
         A folder for rows with their predictions: they are gone through several times, and predicted once.
     """
     columns = material.columns
+    names = _Names.of(former, columns)
     scored = columns.task is not Task.REGRESSION and hasattr(live, "predict_proba")
     scores = _score_names(names, material) if scored else ()
 
@@ -79,7 +85,7 @@ def new_baseline(
         for frame in (frame for one in rows for frame in one.batches(_BATCH_ROWS)):
             features = frame[columns.features]
             answers = material.answers(fitted, features)
-            found = features.assign(**{name: frame[name] for name in columns.segments})
+            found = features.assign(**{name: frame[name] for name in names.segments})
             if columns.time is not None:
                 found[names.timestamp] = frame[columns.time]
             found[names.label] = frame[columns.label]
@@ -103,8 +109,8 @@ def new_baseline(
         prediction=names.prediction,
         score=list(scores) or None,
         timestamp=names.timestamp if columns.time is not None else None,
-        categorical=list(dict.fromkeys([*columns.categorical, *columns.segments])),
-        segments=columns.segments,
+        categorical=list(dict.fromkeys([*columns.categorical, *names.segments])),
+        segments=names.segments,
         fitted_at=fitted_at,
     )
 
@@ -125,7 +131,7 @@ def _kept(tables: Iterator[pa.Table], path: Path) -> Callable[[], Iterator[pa.Ta
     return batches
 
 
-def _score_names(names: Names, material: Material) -> tuple[str, ...]:
+def _score_names(names: _Names, material: Material) -> tuple[str, ...]:
     """One name for two classes, one a class for more."""
     classes = material.classes.names
     wanted = 1 if len(classes) == 2 else len(classes)

@@ -7,7 +7,7 @@ or trained.
 from __future__ import annotations
 
 import tomllib
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from driftwatch.core.records import Task
-from driftwatch.core.windows import parse_length
+from driftwatch.core.windows import parse_duration, parse_length
 from driftwatch.errors import InputError, RecipeError
 from driftwatch.training.guard import GuardLimits
 
@@ -96,6 +96,11 @@ class DataRecipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def features(self) -> tuple[str, ...]:
         """What the model sees."""
         return (*self.numeric, *self.categorical)
+
+    @property
+    def stretch(self) -> timedelta | None:
+        """The length of ``last``."""
+        return None if self.last is None else parse_duration(self.last)
 
 
 class PreparationRecipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -36,7 +36,7 @@ from driftwatch.training.job import Job, Nobody, Outcome, Run, Service
 from driftwatch.training.measures import measure_of
 from driftwatch.training.model_card import DataFacts, ModelCard, TrainingFacts
 from driftwatch.training.model_store import Draft, check_format
-from driftwatch.training.new_baseline import Names, new_baseline
+from driftwatch.training.new_baseline import new_baseline
 from driftwatch.training.preparation import MODEL, build_pipeline
 from driftwatch.training.recipe import FinalRows
 from driftwatch.training.rows import Rows
@@ -268,7 +268,7 @@ class _Training:
             test=test,
             model=recipe.model,
             model_version=job.version,
-            names=Names.as_before(job.former_schema),
+            former=job.former,
             fitted_at=self.clock(),
             scratch=Path(self.stack.enter_context(TemporaryDirectory(prefix="driftwatch-"))),
         )

@@ -1,14 +1,12 @@
-"""A model is measured only on rows it was not fitted on, and the comparison is fair to both."""
+"""A model is measured only on rows it was not fitted on."""
 
 from __future__ import annotations
-
-import math
 
 import pandas as pd
 import pytest
 
 from driftwatch.demo.flights import FEATURES, LABEL, SCHEDULED, between
-from driftwatch.demo.modelling import PREDICTION, Comparison, baseline_of, compare_models, fit, mean_absolute_error
+from driftwatch.demo.modelling import PREDICTION, baseline_of, fit, mean_absolute_error
 
 
 def at(text: str) -> pd.Timestamp:
@@ -47,27 +45,6 @@ def test_the_reference_error_is_that_of_the_model_which_had_not_seen_the_hold_ou
 def test_too_few_flights_are_refused(january: pd.DataFrame) -> None:
     with pytest.raises(ValueError, match="1 labelled flights are too few"):
         fit(january.iloc[:1])
-
-
-def test_a_comparison_leaves_out_what_the_champion_was_fitted_on(january: pd.DataFrame) -> None:
-    champion = fit(between(january, at("2013-01-01"), at("2013-01-28")))
-    challenger = fit(january)
-    fair = challenger.holdout[challenger.holdout[SCHEDULED] > champion.holdout[SCHEDULED].max()]
-    made = compare_models(champion, challenger)
-    assert 0 < made.rows == len(fair) < len(challenger.holdout)
-    assert made.champion_error == mean_absolute_error(champion.model, fair)
-    assert made.challenger_error == mean_absolute_error(challenger.measured, fair)
-
-
-def test_a_champion_that_has_seen_everything_cannot_be_compared(january: pd.DataFrame) -> None:
-    fitted = fit(january)
-    with pytest.raises(ValueError, match="fitted on all"):
-        compare_models(fitted, fitted)
-
-
-@pytest.mark.parametrize(("challenger", "better"), [(7.9, True), (8.0, False), (8.1, False), (math.nan, False)])
-def test_only_a_smaller_error_is_better(challenger: float, better: bool) -> None:
-    assert Comparison(rows=10, champion_error=8.0, challenger_error=challenger).better is better
 
 
 def test_the_baseline_has_all_rows_and_the_quality_of_the_model_that_had_not_seen_the_hold_out(

@@ -78,7 +78,7 @@ def stage(folder: Path, champion: Fitted) -> Iterator[Stage]:
     port = free_port(0)
     with driftwatch.Client(f"http://127.0.0.1:{port}") as client:
         model = driftwatch.watch(champion.model, url=client.url, name="flights", model_version="1")
-        trainer = Trainer(client, champion, "1", lambda new, version: model.switch(new, model_version=version))
+        trainer = Trainer(client, folder, "1", lambda new, version: model.switch(new, model_version=version))
         with (
             RetrainReceiver(SECRET, trainer) as receiver,
             ServiceProcess(
@@ -124,7 +124,7 @@ def test_a_model_that_fits_the_world_no_more_is_replaced(
     assert errors[last_day].mean() < errors[first_day].mean() / 2
     assert (shown.moments[0].model_version, shown.moments[-1].model_version) == ("1", "2")
     assert "retrain asked for" in shown.lines[0]
-    assert "promoted: challenger" in shown.lines[1]
+    assert "promoted: mae" in shown.lines[1]
 
 
 def test_a_killed_service_loses_nothing_and_counts_nothing_twice(

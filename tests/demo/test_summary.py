@@ -5,15 +5,21 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from rich.console import Console
 
 from driftwatch.core.records import Alert, AlertKind, AlertState, RetrainEpisode, RetrainState
 from driftwatch.demo.flights import LABEL, SCHEDULED
-from driftwatch.demo.summary import ALONE, SERVED, YEAR_END, Replayed, checks, happened, show, weeks
+from driftwatch.demo.retraining import RECIPE
+from driftwatch.demo.summary import ALONE, SERVED, YEAR_END, Replayed, checks, happened, show, trainings, weeks
+from driftwatch.training.model_store import ModelStore
+from driftwatch.training.recipe import parse_recipe
+from driftwatch.training.run import Job, train
 
 
 def at(month: int, day: int) -> datetime:
@@ -62,6 +68,7 @@ def good() -> Replayed:
         until=YEAR_END,
         alerts=(alert(AlertKind.QUALITY, at(5, 3)),),
         retrains=(retrain(at(5, 3)),),
+        trainings=(),
         kept=len(days),
         kept_twice=0,
         seconds=60.0,
@@ -147,3 +154,31 @@ def test_a_failed_check_has_a_cross_and_a_passed_one_a_tick(good: Replayed) -> N
     assert not show(replace(good, kept_twice=1), Console(file=out, width=80))
     assert "✗ every prediction is kept exactly once" in out.getvalue()
     assert "✓ no alert about features" in out.getvalue()
+
+
+def test_the_table_is_followed_by_what_the_trainer_says_of_its_runs(good: Replayed, tmp_path: Path) -> None:
+    rows = pa.table(
+        {"event_time": pd.date_range("2013-04-01", periods=2_000, freq="15min", tz="UTC")} | _minutes(2_000)
+    )
+    recipe = parse_recipe(RECIPE)
+    job = Job(recipe=recipe, version="2", batches=[rows], source="rows", store=ModelStore(tmp_path, "flights"))
+    run = train(job)
+    assert run.card is not None
+    lines = trainings(replace(good, trainings=(run,)))
+    assert lines[0] == "Training of version 2: promoted (better_by_the_margin)"
+    assert "3 trials, alpha 0.3 by 400 rows; guard stops: 0" in lines[1]
+    assert f"400 test rows: {run.card.comparison.paired.champion.value:.1f} min served" in lines[2]
+    assert "by airport: EWR" in lines[3]
+    assert max(map(len, lines)) <= 80
+
+
+def _minutes(n: int) -> dict[str, object]:
+    random = np.random.default_rng(0)
+    distance = random.uniform(200, 2_000, n)
+    return {
+        "distance": distance,
+        "departure_minute": random.uniform(0, 1_440, n),
+        **{name: ["EWR"] * n for name in ("carrier", "origin", "dest", "weekday")},
+        "prediction": distance / 9 + random.normal(0, 30, n),
+        "label": distance / 9 + random.normal(0, 3, n),
+    }

@@ -78,6 +78,18 @@ def go(tmp_path: Path, told: Told) -> Go:
     return run
 
 
+def former() -> Baseline:
+    """The baseline of the version that is live, which has names of its own."""
+    columns = flights(400)
+    return Baseline.fit(
+        {"distance": columns["distance"], "minutes": columns["label"], "predicted": columns["prediction"]},
+        model="minutes",
+        model_version="1",
+        label="minutes",
+        prediction="predicted",
+    )
+
+
 def left(tmp_path: Path) -> list[str]:
     return sorted(
         str(one.relative_to(tmp_path / "models")) for one in (tmp_path / "models").rglob("*") if one.is_file()
@@ -85,7 +97,7 @@ def left(tmp_path: Path) -> list[str]:
 
 
 def test_a_better_model_is_promoted_with_all_that_belongs_to_it(go: Go, told: Told, tmp_path: Path) -> None:
-    done = go(former_version="1")
+    done = go(former=former())
     assert done.outcome is Outcome.PROMOTED
     assert told.names == ["training", "evaluating", "promoted"]
     assert told.states[-1][2] == "2"
@@ -105,6 +117,14 @@ def test_the_new_baseline_has_the_training_rows_and_the_quality_on_the_test_rows
     assert done.card is not None
     assert baseline.performance.loss.value == pytest.approx(done.card.comparison.paired.challenger.value)
     assert set(baseline.segments) == {"carrier=AA", "carrier=DL", "carrier=UA"}
+
+
+def test_the_new_baseline_calls_label_prediction_and_segments_as_the_one_before(go: Go, told: Told) -> None:
+    go(former=former())
+    [baseline] = told.baselines
+    assert (baseline.schema.label, baseline.schema.prediction) == ("minutes", "predicted")
+    assert set(baseline.columns) == {"distance", "wind", "carrier", "minutes", "predicted"}
+    assert baseline.segments == {}
 
 
 def test_a_model_that_is_no_better_is_rejected_and_only_its_card_is_kept(go: Go, told: Told, tmp_path: Path) -> None:
@@ -215,7 +235,7 @@ def test_the_card_says_everything_in_both_forms(go: Go, tmp_path: Path) -> None:
         alert_ids=("a-1",),
     )
     text = REGRESSION + JOBLIB + '[search]\nmethod = "grid"\nspace = { alpha = [0.1, 1.0] }\n'
-    done = go(text, evidence=evidence, former_version="1")
+    done = go(text, evidence=evidence, former=former())
     assert done.folder is not None
     card = json.loads((done.folder / "card.json").read_text())
     assert card["data"]["train"] == {"rows": 2_400, "first": "2026-01-05T00:00:00Z", "last": "2026-01-28T23:45:36Z"}
@@ -304,7 +324,7 @@ def test_traffic_is_switched_by_a_command_that_gets_the_evidence_and_sees_no_she
 ) -> None:
     (tmp_path / "switch.py").write_text(SWITCH)
     command = json.dumps([sys.executable, "switch.py", "a b", "$HOME"])
-    go(REGRESSION + f'[output]\nformat = "joblib"\nswitch = {command}\n', former_version="1")
+    go(REGRESSION + f'[output]\nformat = "joblib"\nswitch = {command}\n', former=former())
     given = json.loads((tmp_path / "switched.json").read_text())
     assert (given["model"], given["model_version"], given["former_version"]) == ("minutes", "2", "1")
     assert Path(given["folder"], given["file"]).is_file()
