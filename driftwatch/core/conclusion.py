@@ -178,6 +178,10 @@ def _note(finding: Finding, status: Status) -> str:
     return ""
 
 
+_VERBS = {AlertKind.QUALITY: "Worse", AlertKind.DATA_QUALITY: "Off"}
+"""How a sentence about an alarm of a kind begins; others have moved."""
+
+
 def _sentence(reason: VerdictReason, evidence: float, limit: float, carriers: Sequence[Finding]) -> str:
     enough = f"evidence {_short(evidence)} of {_short(limit)}"
     if reason is VerdictReason.WITHIN_TOLERANCE:
@@ -189,7 +193,7 @@ def _sentence(reason: VerdictReason, evidence: float, limit: float, carriers: Se
         named += f"; and {len(carriers) - _COLUMNS_SHOWN} more"
     if reason is VerdictReason.FIXED_THRESHOLD_PASSED:
         return f"Beyond what was fixed: {named}."
-    what = "Worse" if carriers and carriers[0].kind is AlertKind.QUALITY else "Moved"
+    what = _VERBS.get(carriers[0].kind, "Moved") if carriers else "Moved"
     return f"{f'Still {what.lower()}' if reason is VerdictReason.STILL_DRIFTING else what}: {named}; {enough}."
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from driftwatch.core.baseline import Baseline
 from driftwatch.core.caution import cautious_bets
 from driftwatch.core.change import describe
 from driftwatch.core.conclusion import Judgement, concluded, evidence_by_column, mean, unjudged, weighted_average
+from driftwatch.core.data_quality import describe_quality, with_usual_gaps
 from driftwatch.core.evidence import (
     ALONE,
     LARGEST_SHARE,
@@ -95,7 +96,7 @@ def judge_inputs(
     measured
         Takes the place of what statistics measure from the profile.
     """
-    kinds = (AlertKind.FEATURE_DRIFT, AlertKind.PREDICTION_DRIFT)
+    kinds = (AlertKind.FEATURE_DRIFT, AlertKind.PREDICTION_DRIFT, AlertKind.DATA_QUALITY)
     return _judged(kinds, _Window.of(baseline, profile, policy, window_seconds, turn, measured), memory)
 
 
@@ -230,12 +231,20 @@ class _Window:
     ) -> _Window:
         return cls(baseline, profile, policy, seconds, turn, measured, policy.enough_rows(baseline, seconds))
 
+    def without_gaps(self) -> _Window:
+        """The same with gaps as usual in every feature: see `driftwatch.core.data_quality`."""
+        columns = dict(self.profile.columns)
+        for column in self.baseline.schema.features:
+            columns[column.name] = with_usual_gaps(self.baseline.columns[column.name], columns[column.name])
+        return replace(self, profile=replace(self.profile, columns=columns))
+
 
 def _judged(kinds: Sequence[AlertKind], window: _Window, memory: EvidenceMemory) -> Judgement:
     findings: tuple[Finding, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     for kind in kinds:
-        columns = [column for column in window.baseline.schema.columns if KIND_OF_ROLE[column.role] is kind]
+        of_role = AlertKind.FEATURE_DRIFT if kind is AlertKind.DATA_QUALITY else kind
+        columns = [column for column in window.baseline.schema.columns if KIND_OF_ROLE[column.role] is of_role]
         if columns:
             one = _judged_kind(kind, columns, window, memory)
             findings, verdicts, memory = findings + one.findings, verdicts + one.verdicts, one.memory
@@ -245,26 +254,49 @@ def _judged(kinds: Sequence[AlertKind], window: _Window, memory: EvidenceMemory)
 def _judged_kind(kind: AlertKind, columns: Sequence[Column], window: _Window, memory: EvidenceMemory) -> Judgement:
     before = memory.of(kind)
     plan = Plan.of(kind, columns, window.baseline, window.policy, window.seconds, window.turn.of)
+    if not plan.statistics:
+        return Judgement(findings=(), verdicts=(), memory=memory)
+    if kind is AlertKind.FEATURE_DRIFT:
+        window = window.without_gaps()
     findings: list[Finding] = []
     bets: dict[str, dict[str, Bets]] = {}
     for column, names in plan.statistics.items():
-        change = describe(window.baseline.columns[column], window.profile.columns[column])
+        sides = window.baseline.columns[column], window.profile.columns[column]
+        change = describe(*sides) if kind is not AlertKind.DATA_QUALITY else _UNCHANGED
         largest = LARGEST_SHARE * plan.limit.value / (plan.weight(column) or 1.0)
         bets[column] = {}
         for name in names:
             fixed = plan.fixed.get((column, name))
             if fixed is not None:
-                findings.append(_held_to(fixed, kind, column, STATISTICS[name], change, window))
-                continue
-            finding, bets[column][name] = _found(
-                kind, column, STATISTICS[name], change, window, held=before.of(column, name), largest=largest
-            )
+                finding = _held_to(fixed, kind, column, STATISTICS[name], change, window)
+            else:
+                finding, bets[column][name] = _found(
+                    kind, column, STATISTICS[name], change, window, held=before.of(column, name), largest=largest
+                )
+            if kind is AlertKind.DATA_QUALITY and _is_notable(finding, window):
+                finding = replace(finding, change=describe_quality(name, *sides))
             findings.append(finding)
     if all(finding.status is Status.INSUFFICIENT_DATA for finding in findings):
         rows = max(window.profile.columns[column.name].n for column in columns)
         held = weighted_average(evidence_by_column(findings, plan), plan)
-        return unjudged(plan, VerdictReason.TOO_FEW_ROWS, _too_few(rows, window), held, memory, findings)
-    return concluded(plan, findings, KindMemory(alarmed=before.alarmed, bets=bets), memory)
+        judgement = unjudged(plan, VerdictReason.TOO_FEW_ROWS, _too_few(rows, window), held, memory, findings)
+    else:
+        judgement = concluded(plan, findings, KindMemory(alarmed=before.alarmed, bets=bets), memory)
+    if kind is not AlertKind.DATA_QUALITY:
+        return judgement
+    # Two lines a column would hide the rest: what is as usual is not said.
+    return replace(judgement, findings=tuple(one for one in judgement.findings if _is_notable(one, window)))
+
+
+_UNCHANGED = Change(direction=Direction.NONE, text="no change")
+
+
+def _is_notable(finding: Finding, window: _Window) -> bool:
+    """Whether a finding of data quality says something, or was asked for."""
+    if window.policy.asks_for(window.baseline.schema.by_name[finding.column], finding.statistic):
+        return True
+    beyond = finding.score > finding.threshold.value or finding.evidence >= 1.0
+    return beyond and finding.status is not Status.INSUFFICIENT_DATA
 
 
 def _too_few(rows: int, window: _Window) -> str:
@@ -298,6 +330,9 @@ def _found(
     measured = window.measured.get((column, statistic.name)) or statistic.measure(baseline, live)
     p_value, e_value = 1.0, 1.0
     enough = live.n >= window.enough_rows
+    if kind is AlertKind.DATA_QUALITY and not held and not measured.score > much.value:
+        # As nearly always. Bets that would be lost from nothing are spared: less evidence never breaks the budget.
+        return _finding(kind, column, measured, much, change, p_value=1.0, enough=enough), held
     # A score within the threshold surprises nobody: the search for a p-value is spared.
     if enough and not measured.score <= much.value:
         p_value = statistic.exceedance(baseline, live, much.value)

@@ -54,7 +54,8 @@ class Plan:
         overlap: int = 1,
     ) -> Plan:
         """The plan for the columns of one kind; ``overlap`` windows begin in the length of one."""
-        statistics = {column.name: policy.measured(column) for column in columns}
+        measured = {column.name: policy.measured_for(kind, column) for column in columns}
+        statistics = {column: names for column, names in measured.items() if names}
         pairs = [(column, name) for column, names in statistics.items() for name in names]
         fixed = {pair: limit for pair in pairs if (limit := policy.fixed(*pair)) is not None}
         if policy.bonferroni:

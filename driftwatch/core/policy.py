@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from driftwatch.core.baseline import Baseline
+from driftwatch.core.data_quality import OF_QUALITY, QUALITY_STATISTICS
 from driftwatch.core.evidence import FalseAlarmBudget
 from driftwatch.core.limits import Limits, check_limits, check_statistic, limit_of, own_limit
 from driftwatch.core.natural import MIN_WINDOW_ROWS
@@ -29,10 +30,11 @@ KIND_OF_ROLE: Mapping[ColumnRole, AlertKind] = MappingProxyType(
 
 DEFAULT_SHARES: Mapping[AlertKind, float] = MappingProxyType(
     {
-        AlertKind.FEATURE_DRIFT: 0.4,
+        AlertKind.FEATURE_DRIFT: 0.35,
         AlertKind.PREDICTION_DRIFT: 0.2,
         AlertKind.LABEL_DRIFT: 0.1,
         AlertKind.QUALITY: 0.3,
+        AlertKind.DATA_QUALITY: 0.05,
     }
 )
 """How the kinds share the false-alarm budget; those that a model lacks leave theirs to the others."""
@@ -147,6 +149,23 @@ class JudgePolicy:
                  if of in ("", column.name) and column.kind in STATISTICS[one].kinds}  # fmt: skip
         return tuple(dict.fromkeys((*names, *asked)))
 
+    def measured_for(self, kind: AlertKind, column: Column) -> tuple[str, ...]:
+        """Those of `measured` that a kind of alert is about; data quality has its own besides.
+
+        Of features, what belongs to data quality (`driftwatch.core.data_quality`) is no drift, whoever asked for it.
+        """
+        names = self.measured(column)
+        if column.role is not ColumnRole.FEATURE:
+            return names
+        if kind is not AlertKind.DATA_QUALITY:
+            return tuple(name for name in names if name not in OF_QUALITY)
+        asked = (name for name in names if name in OF_QUALITY)
+        return tuple(dict.fromkeys((*QUALITY_STATISTICS[column.kind], *asked)))
+
+    def asks_for(self, column: Column, statistic: str) -> bool:
+        """Whether somebody asked for a statistic of a column: it is then shown whatever it says."""
+        return statistic in self.measured(column)
+
     def enough_rows(self, baseline: Baseline, window_seconds: float | None) -> int:
         """The rows that a window needs: `minimum_rows`, and as many as windows had that natural variation is known of.
 
@@ -185,6 +204,8 @@ def _check_fits(name: str, kind: ColumnKind) -> None:
 def judged_kinds(baseline: Baseline) -> tuple[AlertKind, ...]:
     """The kinds of alert that this baseline can give, in the order of `AlertKind`."""
     kinds = {KIND_OF_ROLE[column.role] for column in baseline.schema.columns}
+    if AlertKind.FEATURE_DRIFT in kinds:
+        kinds.add(AlertKind.DATA_QUALITY)
     if baseline.performance is not None:
         kinds.add(AlertKind.QUALITY)
     return tuple(kind for kind in AlertKind if kind in kinds)

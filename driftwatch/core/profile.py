@@ -42,6 +42,10 @@ class ColumnProfile:
         """How many rows of this column were counted, missing values with them."""
         return int(self.counts.sum())
 
+    def with_counts(self, counts: NDArray[np.int64]) -> ColumnProfile:
+        """The same moments with other counts over the same cells."""
+        return ColumnProfile(counts, self.moments)
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ColumnProfile):
             return NotImplemented

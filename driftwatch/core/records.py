@@ -56,6 +56,7 @@ class AlertKind(StrEnum):
     PREDICTION_DRIFT = "prediction_drift"
     LABEL_DRIFT = "label_drift"
     QUALITY = "quality"
+    DATA_QUALITY = "data_quality"
     EXTERNAL = "external"
 
 

@@ -114,14 +114,14 @@ class Chronicle:
         if last is not None and place <= last:
             return
         self._last[stream, kind] = place
-        grew = self._grew.setdefault((stream, kind), {})
-        for finding in window.findings:
-            if finding.kind is not kind:
-                continue
-            if finding.evidence < _BEGUN:
-                grew.pop((finding.column, finding.statistic), None)
-            else:
-                grew.setdefault((finding.column, finding.statistic), key)
+        before = self._grew.get((stream, kind), {})
+        # What a window does not mention has no evidence to speak of.
+        self._grew[stream, kind] = {
+            one: before.get(one, key)
+            for finding in window.findings
+            if finding.kind is kind and finding.evidence >= _BEGUN
+            for one in ((finding.column, finding.statistic),)
+        }
 
     def _fired(self, alert: Alert, seen: int, at: datetime) -> AlertPoint:
         grew = self._grew.get(((alert.model_version, alert.segment), alert.kind), {})

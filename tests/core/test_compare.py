@@ -38,8 +38,9 @@ def test_rows_like_the_reference_are_ok():
     report = driftwatch.compare(BASELINE, frame(1_000))
     assert report.status is Status.OK
     assert report.drifted_columns == ()
+    # What drifts, and what is off; the others come from elsewhere.
     judged = {AlertKind.FEATURE_DRIFT, AlertKind.PREDICTION_DRIFT, AlertKind.LABEL_DRIFT, AlertKind.QUALITY}
-    assert {one.kind for one in report.verdicts} == judged
+    assert {one.kind for one in report.verdicts} == judged | {AlertKind.DATA_QUALITY}
 
 
 def test_rows_that_moved_are_drift_and_the_column_is_named():
@@ -57,7 +58,8 @@ def test_two_frames_are_compared_by_fitting_the_first():
 
 def test_without_labels_neither_quality_nor_label_drift_is_judged():
     report = driftwatch.compare(BASELINE, frame(500).drop(columns="y"))
-    assert {one.kind for one in report.verdicts} == {AlertKind.FEATURE_DRIFT, AlertKind.PREDICTION_DRIFT}
+    judged = {AlertKind.FEATURE_DRIFT, AlertKind.PREDICTION_DRIFT, AlertKind.DATA_QUALITY}
+    assert {one.kind for one in report.verdicts} == judged
 
 
 def test_with_labels_a_worse_model_is_quality_drift():

@@ -88,7 +88,7 @@ FLIPPED = {**rows(300), "predicted": np.array(["yes"] * 300)}
         ),
         (
             NOTHING_BUT_MISSING,
-            AlertKind.FEATURE_DRIFT,
+            AlertKind.DATA_QUALITY,
             Status.DRIFT,
             VerdictReason.EVIDENCE_REACHED_BUDGET,
             ("amount",),
@@ -96,7 +96,7 @@ FLIPPED = {**rows(300), "predicted": np.array(["yes"] * 300)}
         ),
         (
             NEVER_SEEN,
-            AlertKind.FEATURE_DRIFT,
+            AlertKind.DATA_QUALITY,
             Status.DRIFT,
             VerdictReason.EVIDENCE_REACHED_BUDGET,
             ("plan",),
@@ -241,6 +241,7 @@ def test_inputs_do_not_touch_what_labels_gathered_and_the_other_way_round():
         AlertKind.PREDICTION_DRIFT,
         AlertKind.LABEL_DRIFT,
         AlertKind.QUALITY,
+        AlertKind.DATA_QUALITY,
     }
     after = inputs(rows(300), memory).memory
     assert after.of(AlertKind.QUALITY) == memory.of(AlertKind.QUALITY)
@@ -254,10 +255,10 @@ def test_scores_belong_to_prediction_drift():
 
 def test_the_kinds_share_the_budget_and_all_of_it():
     limits = [POLICY.limit(kind, BASELINE, None).value for kind in judged_kinds(BASELINE)]
-    assert len(limits) == 4
+    assert len(limits) == 5
     assert sum(1_000 / limit for limit in limits) == pytest.approx(1.0)
-    assert judged_kinds(FEATURES_ONLY) == (AlertKind.FEATURE_DRIFT,)
-    assert POLICY.limit(AlertKind.FEATURE_DRIFT, FEATURES_ONLY, None).value == 1_000
+    assert judged_kinds(FEATURES_ONLY) == (AlertKind.FEATURE_DRIFT, AlertKind.DATA_QUALITY)
+    assert POLICY.limit(AlertKind.FEATURE_DRIFT, FEATURES_ONLY, None).value == pytest.approx(1_000 / 0.875)
 
 
 def test_a_kind_without_a_share_never_alarms():
@@ -267,7 +268,7 @@ def test_a_kind_without_a_share_never_alarms():
 
 def test_a_budget_in_time_depends_on_the_windows_duration():
     policy = replace(POLICY, budget=FalseAlarmBudget.parse("1 per 90d"))
-    assert policy.limit(AlertKind.FEATURE_DRIFT, FEATURES_ONLY, 86_400.0).value == 90
+    assert policy.limit(AlertKind.FEATURE_DRIFT, FEATURES_ONLY, 86_400.0).value == pytest.approx(90 / 0.875)
 
 
 @pytest.mark.parametrize(
@@ -352,7 +353,8 @@ def test_every_finding_has_a_reason_that_goes_with_its_status():
         Status.INSUFFICIENT_DATA: {FindingReason.TOO_FEW_ROWS},
     }
     seen = set()
-    for data in (rows(500), rows(50), rows(500, shift=1), rows(300, shift=0.45), rows(3), NOTHING_BUT_MISSING):
+    without_scores = {**rows(500), "score": np.full(500, np.nan)}
+    for data in (rows(500), rows(50), rows(500, shift=1), rows(300, shift=0.45), rows(3), without_scores):
         for one in (*inputs(data).findings, *labels(data).findings):
             assert one.reason in by_status[one.status], one
             beyond = one.score > one.threshold.value

@@ -87,7 +87,11 @@ def test_what_drifted_comes_first_then_what_could_not_be_read_then_the_others(pa
 def test_scores_thresholds_and_p_values_are_those_of_the_findings(page, report):
     shown = cards(page)
     measured = [one for one in report.findings if one.statistic and one.kind is not AlertKind.QUALITY]
-    assert len(measured) == 2 * (N_COLUMNS - 1)
+    drift = [one for one in measured if one.kind is not AlertKind.DATA_QUALITY]
+    assert len(drift) == 2 * (N_COLUMNS - 1)
+    assert {(one.column, one.statistic) for one in measured} - {(one.column, one.statistic) for one in drift} == {
+        ("gaps", "missing_share")
+    }
     for finding in measured:
         table = cells(shown[finding.column].all("table", "statistics")[0])
         row = next(row for row in table if row[0] == finding.statistic.replace("_", " "))
@@ -101,7 +105,7 @@ def test_scores_thresholds_and_p_values_are_those_of_the_findings(page, report):
 
 def test_verdicts_show_their_evidence_against_the_budget(page, report):
     shown = page.all("ul", "verdicts")[0].all("li")
-    assert len(shown) == len(report.verdicts) == 4
+    assert len(shown) == len(report.verdicts) == 5
     for item, verdict in zip(shown, report.verdicts, strict=True):
         assert verdict.text.replace(" -> ", "\xa0→ ") in item.text
         assert f"limit {number(verdict.limit.value)}, from the false-alarm budget: one in 1,000 windows" in item.text

@@ -26,6 +26,7 @@ Examples
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -50,6 +51,7 @@ def measure(baseline: ColumnBaseline, profile: ColumnProfile) -> Measurement:
     return measured_share("missing_share", reference, live, "missing against present")
 
 
+@lru_cache(maxsize=4096)
 def sampling_error(baseline: ColumnBaseline, doubt: float) -> float:
     """How far the reference's share may lie from the true one, exactly."""
     return share_error(_rows(baseline, baseline.counts), doubt)

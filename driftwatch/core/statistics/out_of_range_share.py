@@ -30,6 +30,7 @@ Examples
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -58,6 +59,7 @@ def measure(baseline: ColumnBaseline, profile: ColumnProfile) -> Measurement:
     return measured_share("out_of_range_share", reference, live, "outside against inside the reference's range")
 
 
+@lru_cache(maxsize=4096)
 def sampling_error(baseline: ColumnBaseline, doubt: float) -> float:
     """What may lie beyond the reference's range in truth, and how far its share of infinities may be off."""
     finite = baseline.n_present

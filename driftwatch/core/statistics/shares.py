@@ -49,7 +49,10 @@ class Rows(NamedTuple):
 def measured_share(name: str, reference: Rows, live: Rows, binning: str) -> Measurement:
     """The difference of two shares, without its sign; ``nan`` where one side has no row."""
     p_value = None
-    if reference.n and live.n:
+    if reference.n and live.n and not reference.held and not live.held:
+        # As nearly always where nothing is missing or new: no test is needed to tell nothing from nothing.
+        p_value = 1.0
+    elif reference.n and live.n:
         table = ((reference.held, reference.n - reference.held), (live.held, live.n - live.held))
         p_value = fisher_exact(table).p_value
     return Measurement(

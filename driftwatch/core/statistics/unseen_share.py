@@ -27,6 +27,7 @@ Examples
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -50,6 +51,7 @@ def measure(baseline: ColumnBaseline, profile: ColumnProfile) -> Measurement:
     return measured_share("unseen_share", _rows(baseline.counts), _rows(profile.counts), "unseen against known")
 
 
+@lru_cache(maxsize=4096)
 def sampling_error(baseline: ColumnBaseline, doubt: float) -> float:
     """The share of names that the reference may have missed by chance; see the module's text."""
     counts = baseline.counts

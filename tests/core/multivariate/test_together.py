@@ -124,7 +124,8 @@ def test_compare_finds_together_what_no_column_shows_alone() -> None:
 def test_compare_is_quiet_together_where_nothing_happened() -> None:
     report = driftwatch.compare(REFERENCE, SAME, together=True)
     assert report.status is Status.OK
-    assert [one.kind for one in report.verdicts] == [AlertKind.FEATURE_DRIFT] * 2
+    together = [AlertKind.FEATURE_DRIFT, AlertKind.DATA_QUALITY, AlertKind.FEATURE_DRIFT]
+    assert [one.kind for one in report.verdicts] == together
 
 
 def test_without_being_asked_nothing_is_done_together() -> None:
