@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -263,12 +263,16 @@ def assemble(
     clock: Clock | None = None,
     told: dict[str, Sink] | None = None,
     folder: DataFolder | None = None,
+    own: Mapping[str, OwnMeasure] | None = None,
 ) -> Service:
-    """A service of the given stores; tests pass those of ``driftwatch.testing``. Without inbox, no CloudEvents."""
+    """A service of the given stores; tests pass those of ``driftwatch.testing``. Without inbox, no CloudEvents.
+
+    ``own`` are measures that come on top of those that the settings name.
+    """
     clock = clock or SystemClock()
     told = sinks(settings) if told is None else told
     telemetry = Telemetry()
-    baselines = Baselines(state)
+    baselines = Baselines(state, settings.values)
     plan, segments = window_plan(settings), segment_plan(settings)
     pace = Pace(rows_a_file=settings.file_rows, file_age=settings.file_age, label_horizon=settings.label_horizon)
     policies = retrain_policies(settings)
@@ -301,7 +305,7 @@ def assemble(
         clock=clock,
         telemetry=telemetry,
         pace=pace,
-        own=OwnMeasures(own_measures(settings.own_measures)),
+        own=OwnMeasures({**own_measures(settings.own_measures), **(own or {})}),
     )
     readers = Readers(state, log, clock)
     log_keeper = LogKeeper(state, log, clock, telemetry, keep_log(settings), readers)

@@ -17,8 +17,8 @@ from driftwatch.core.baseline import Baseline, ColumnBaseline
 from driftwatch.core.cells import NumericCells, counts_by_slot
 from driftwatch.core.frames import columns_of, read_column
 from driftwatch.core.multivariate.rows import RowSample
-from driftwatch.core.performance import MEASURES, Measure, PerformanceSums
-from driftwatch.core.performance.own import OwnMeasure, OwnSums, Rows, arrays_of, of_all_rows, own_sums
+from driftwatch.core.performance import Measure, PerformanceSums
+from driftwatch.core.performance.own import OwnMeasure, OwnSums, Rows, arrays_of, of_all_rows, own_sums, unlike_ours
 from driftwatch.core.profile import ColumnProfile, Profile
 from driftwatch.core.records import ColumnRole, Measurement
 from driftwatch.core.schema import Column, Schema
@@ -246,9 +246,7 @@ def _with_own(
     rows, n = labelled
     summed: dict[str, OwnSums] = {}
     alone: dict[str, Measure] = {}
-    for name, measure in own.items():
-        if name in MEASURES:
-            raise MeasureError("driftwatch has a measure of this name.", field=name, remedy="Name yours otherwise.")
+    for name, measure in unlike_ours(own).items():
         if n == 0:
             summed[name] = OwnSums(0, 0, 0)
             continue

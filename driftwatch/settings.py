@@ -14,7 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, Field, SecretStr, ValidationError
+from pydantic import BaseModel, Field, FiniteFloat, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -139,6 +139,9 @@ class Settings(BaseSettings):
     minimum_labels: int = Field(30, ge=2, description="Fewer labels in a window say insufficient_data.")
     own_measures: OwnMeasureNames = Field(
         (), description="Your own measures: names of entry points of the group driftwatch.measures; see quality.md."
+    )
+    values: dict[str, dict[str, dict[str, FiniteFloat]]] = Field(
+        {}, description="What predictions are worth, by model, label, prediction: in place of what its baseline says."
     )
     measures: Measures = Field(
         SHOWN_MEASURES, description="Measures of quality on the metrics page: see quality.md. The API has all of them."

@@ -258,9 +258,13 @@ class Client(LoopClient):
         segment: str | None = None,
         model_version: str | None = None,
         limit: int | None = None,
+        provisional: bool = False,
     ) -> Document:
-        """The model's realized quality, in the latest window or in those that begin in ``start <= time < end``."""
-        asked = _window_query(start, end, segment, model_version, limit)
+        """The model's realized quality, in the latest window or in those that begin in ``start <= time < end``.
+
+        With ``provisional`` also in windows that wait for more labels, with those that came by now.
+        """
+        asked = _window_query(start, end, segment, model_version, limit, provisional=provisional)
         return self._document(f"{model_path(model)}/performance{asked}")
 
     def _post(self, model: str, what: str, events: list[Document]) -> Acceptance:
@@ -287,7 +291,13 @@ class Client(LoopClient):
 
 
 def _window_query(
-    start: Moment | None, end: Moment | None, segment: str | None, model_version: str | None, limit: int | None
+    start: Moment | None,
+    end: Moment | None,
+    segment: str | None,
+    model_version: str | None,
+    limit: int | None,
+    *,
+    provisional: bool = False,
 ) -> str:
     return query(
         {
@@ -296,6 +306,7 @@ def _window_query(
             "segment": segment,
             "model_version": model_version,
             "limit": None if limit is None else str(limit),
+            "provisional": "true" if provisional else None,
         }
     )
 

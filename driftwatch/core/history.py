@@ -29,6 +29,8 @@ class WindowPoint:
         The mean loss of its labelled rows; ``nan`` where there are none.
     seen
         How many rows of the stream had been seen when it was judged for the last time.
+    performance
+        The measures of its quality, by name; empty without labels.
     """
 
     start: datetime
@@ -43,6 +45,7 @@ class WindowPoint:
     evidence: Mapping[AlertKind, float]
     loss: float
     seen: int
+    performance: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def strongest(self) -> float:

@@ -102,6 +102,7 @@ class Chronicle:
             evidence={one.kind: one.evidence / one.limit.value for one in window.verdicts},
             loss=window.performance.get(self._loss, math.nan),
             seen=seen,
+            performance=window.performance,
         )
         for verdict in window.verdicts:
             self._watch(window, verdict.kind)

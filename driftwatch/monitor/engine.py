@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from driftwatch.bootstrap import assemble, keep_state
 from driftwatch.core.baseline import Baseline
 from driftwatch.core.history import AlertPoint
+from driftwatch.core.performance.own import OwnMeasure
 from driftwatch.core.records import AlertState, RetrainEpisode, RetrainState, RetrainStep
 from driftwatch.core.retrain import CLOSED
 from driftwatch.core.windows import from_microseconds
@@ -35,9 +36,13 @@ class Engine:
         How to judge.
     now
         The first event time, in microseconds.
+    own
+        The user's own measures of quality.
     """
 
-    def __init__(self, baseline: Baseline, settings: Settings, now: int) -> None:
+    def __init__(
+        self, baseline: Baseline, settings: Settings, now: int, own: Mapping[str, OwnMeasure] | None = None
+    ) -> None:
         self.rejected = 0
         self.duplicates = 0
         self.rejections: list[Rejection] = []
@@ -47,7 +52,7 @@ class Engine:
         self._spool = MonitorSpool(horizon_seconds=horizon, max_rows=settings.spool_rows)
         self._state = MonitorState(settings.label_horizon)
         self._service = assemble(
-            settings, spool=self._spool, log=MemoryLog(), state=self._state, clock=self._clock, told={}
+            settings, spool=self._spool, log=MemoryLog(), state=self._state, clock=self._clock, told={}, own=own
         )
         self._service.operations.register_baseline(self._model, baseline.to_json())
         self._keeper = StateKeeper(self._state, self._clock, keep_state(settings))

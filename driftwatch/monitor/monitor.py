@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from driftwatch.core.frames import column_names
 from driftwatch.core.history import AlertPoint, History, KnownChange, TriggerPoint, WindowPoint
 from driftwatch.core.judge import judged_kinds
 from driftwatch.core.performance import LOSS_MEASURE
+from driftwatch.core.performance.own import OwnMeasure, unlike_ours
 from driftwatch.core.records import Status, WindowRecord
 from driftwatch.core.segments import ALL_ROWS
 from driftwatch.core.windows import WindowPlan, from_microseconds, to_microseconds
@@ -57,6 +58,9 @@ class Monitor:
         prediction_id, segment, model_version`` and the baseline does not know their names.
     known_changes
         Rows of the stream (from 0) or times at which something is known to have changed, for `history`.
+    measures
+        Your own measures of quality, by name: functions that get the labelled rows' label, prediction and scores, as a
+        mapping of columns to arrays, and answer with a number a row. See `WindowPoint.performance`.
     on_step
         Called with the number of rows seen, after every step.
     **settings
@@ -91,6 +95,7 @@ class Monitor:
         config: str | Path | None = None,
         columns: EventNames | None = None,
         known_changes: Sequence[int | datetime] = (),
+        measures: Mapping[str, OwnMeasure] | None = None,
         on_step: Callable[[int], object] | None = None,
         **settings: Any,
     ) -> None:
@@ -103,6 +108,7 @@ class Monitor:
         self._given = columns
         self._awaited = list(known_changes)
         self._changes: list[KnownChange] = []
+        self._measures = unlike_ours(measures or {})
         self._on_step = on_step or (lambda seen: None)
         self._chronicle = Chronicle(baseline.schema.task)
         self._pending = PendingLabels()
@@ -291,7 +297,7 @@ class Monitor:
             self._settings = self._asked.settings(self._names)
             self._plan = window_plan(self._settings)
             self._cuts = Cuts(self._plan)
-            self._engine = Engine(self._baseline, self._settings, first)
+            self._engine = Engine(self._baseline, self._settings, first, self._measures)
             self._first = self._latest = first
         return self._engine, self._cuts
 

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+from collections.abc import Mapping
+from dataclasses import replace
 
 from driftwatch.core.baseline import Baseline
+from driftwatch.core.performance.business_value import value_matrix
 from driftwatch.errors import UnknownModel, UnknownVersion
 from driftwatch.ports import State, StateReader, VersionRole, current_of
 
+_LOGGER = logging.getLogger(__name__)
+
+Values = Mapping[str, Mapping[str, float]]
+"""What predictions are worth, by label, then prediction."""
+
 
 class Baselines:
-    """Every registered baseline, parsed once: a version's document never changes after it was registered."""
+    """Every registered baseline, parsed once: a version's document never changes after it was registered.
 
-    def __init__(self, state: State) -> None:
+    ``values`` are what predictions are worth, by model, label and prediction.
+    """
+
+    def __init__(self, state: State, values: Mapping[str, Values] | None = None) -> None:
         self._state = state
+        self._values = values or {}
         self._parsed: dict[tuple[str, str], Baseline] = {}
         self._current: dict[str, str] = {}
         self._shadows: dict[str, tuple[str, ...]] = {}
@@ -64,12 +77,26 @@ class Baselines:
         with self._lock:
             self._current.pop(model, None)
 
+    def _valued(self, baseline: Baseline) -> Baseline:
+        """The baseline with what the settings say that predictions are worth, in place of what it says itself."""
+        values = self._values.get(baseline.model)
+        if values is None:
+            return baseline
+        try:
+            matrix = value_matrix(values, baseline.schema.classes)
+        except ValueError as error:
+            _LOGGER.warning(
+                "model %s %s: the setting values is left out: %s", baseline.model, baseline.model_version, error
+            )
+            return baseline
+        return replace(baseline, schema=replace(baseline.schema, values=matrix))
+
     def _read(self, model: str, reader: StateReader) -> None:
         stored = reader.baselines(model)
         with self._lock:
             for one in stored:
                 if (model, one.model_version) not in self._parsed:
-                    self._parsed[model, one.model_version] = Baseline.from_json(one.document)
+                    self._parsed[model, one.model_version] = self._valued(Baseline.from_json(one.document))
             if stored:
                 self._current[model] = current_of(stored).model_version
                 shadows = tuple(one.model_version for one in stored if one.role is VersionRole.SHADOW)

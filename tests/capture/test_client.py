@@ -144,10 +144,12 @@ def test_windows_are_asked_for_by_time_segment_and_version(client: Client, servi
     assert client.drift("m") == {"model": "m", "windows": []}
     start = datetime(2013, 4, 1, tzinfo=UTC)
     client.performance("m", start=start, end="2013-05-01T00:00:00Z", segment="DE", model_version="1", limit=5)
+    client.performance("m", provisional=True)
     assert [request.path for request in service.requests] == [
         "/v1/models/m/drift",
         "/v1/models/m/performance?from=2013-04-01T00%3A00%3A00.000000Z&to=2013-05-01T00%3A00%3A00.000000Z&"
         "segment=DE&model_version=1&limit=5",
+        "/v1/models/m/performance?provisional=true",
     ]
 
 

@@ -15,7 +15,7 @@ from driftwatch.bootstrap import assemble
 from driftwatch.core.baseline import Baseline
 from driftwatch.core.event_names import EventNames
 from driftwatch.core.records import AlertKind, Status
-from driftwatch.errors import EventError, SettingError
+from driftwatch.errors import EventError, MeasureError, SettingError
 from driftwatch.settings import load_settings
 from driftwatch.testing import ManualClock, MemoryLog, MemorySpool, MemoryState
 from driftwatch.wire.native import LabelEvent, PredictionEvent
@@ -321,3 +321,22 @@ def test_car_loan_moves_at_its_row_in_its_columns(data) -> None:
     (drift,) = [one for one in monitor.alerts if one.kind is AlertKind.FEATURE_DRIFT]
     assert (drift.start_row, drift.row) == (25_000, 26_000)
     assert set(drift.columns) == {"car_value", "salary_range", "loan_length", "repaid_loan_on_prev_car"}
+
+
+def test_own_measures_are_had_of_every_window() -> None:
+    rng = np.random.default_rng(9)
+
+    def rows(n: int) -> dict[str, np.ndarray]:
+        y = rng.normal(size=n)
+        return {"x": rng.normal(size=n), "y": y, "p": y + 0.25}
+
+    reference = Baseline.fit(rows(2_000), label="y", prediction="p")
+    monitor = driftwatch.Monitor(
+        reference, window="200 rows", measures={"off": lambda given: np.abs(given["y"] - given["p"]) > 0.2}
+    )
+    monitor.update(rows(600))
+    monitor.finish()
+    assert [one.performance["off"] for one in monitor.windows] == [1.0, 1.0, 1.0]
+    assert monitor.windows[0].performance["mae"] == pytest.approx(0.25)
+    with pytest.raises(MeasureError, match="mae: driftwatch has a measure of this name"):
+        driftwatch.Monitor(reference, measures={"mae": lambda given: given["y"]})

@@ -140,6 +140,24 @@ def test_labels_at_random_are_not(spam) -> None:
     assert not score.is_notable
 
 
+def test_what_predictions_are_worth_is_said_by_the_settings(make_world) -> None:
+    world = make_world(values={"flights": {"yes": {"no": -3.0}}, "others": {"x": {"y": 1.0}}})
+    world.register(classifier(model="flights"))
+    ids, labels = answered(world)
+    labelled(world, ids, labels)
+    answered(world, day=4)
+    found = windows(world)[-1]
+    missed = np.mean([spam_says(row, seed=3) == "no" and labels[row] == "yes" for row in range(N)])
+    assert found.window.performance["business_value"] == pytest.approx(-3.0 * missed)
+    assert found.reference["business_value"].value < 0.0
+
+
+def test_values_of_names_that_are_no_classes_are_left_out(make_world, caplog) -> None:
+    world = make_world(values={"flights": {"maybe": {"no": -3.0}}})
+    world.register(classifier(model="flights"))
+    assert "the setting values is left out: 'maybe' is none of the classes no, yes" in caplog.text
+
+
 PACKAGE = """
 import numpy as np
 

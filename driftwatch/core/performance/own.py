@@ -18,6 +18,7 @@ from driftwatch.core.moments import LARGEST_SUMMAND, decoded_units, encoded_unit
 from driftwatch.core.performance.measure import Measure
 from driftwatch.core.performance.moments_of_sums import mean_of
 from driftwatch.core.table import Numbers, Values
+from driftwatch.errors import MeasureError
 
 Rows = Mapping[str, NDArray[Any]]
 """Columns of labelled rows by name: ``float64`` with ``nan`` where missing, or objects, texts and None."""
@@ -62,6 +63,23 @@ class OwnSums:
         if not isinstance(n, int) or n < 0:
             raise ValueError("own sums have a count")
         return cls(n, decoded_units(total), decoded_units(squares))
+
+
+def unlike_ours(measures: Mapping[str, OwnMeasure]) -> Mapping[str, OwnMeasure]:
+    """The same measures.
+
+    Raises
+    ------
+    MeasureError
+        If one has the name of a measure of driftwatch.
+    """
+    from driftwatch.core.performance import MEASURES
+    from driftwatch.core.performance.business_value import BUSINESS_VALUE
+
+    for name in measures:
+        if name in MEASURES or name == BUSINESS_VALUE:
+            raise MeasureError("driftwatch has a measure of this name.", field=name, remedy="Name yours otherwise.")
+    return measures
 
 
 def arrays_of(columns: Mapping[str, Values]) -> Rows:
