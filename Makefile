@@ -39,7 +39,7 @@ fuzz: $(READY) ## a hundred thousand inputs for every decoder, and more question
 	@FUZZ_INPUTS=$${FUZZ_INPUTS:-100000} $(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist worksteal tests/fuzz $(ARGS)
 
 .PHONY: conformance
-conformance: $(READY) ## the proxy before real model servers, with real clients; installs them in build/servers
+conformance: $(READY) ## the proxy before real model servers, the sinks before real schedulers; installs them in build/servers
 	@PYTHON=$(BIN)/python tests/servers/install
 	@CONFORMANCE=1 $(ONE_THREAD) $(BIN)/python -m pytest tests/servers
 
