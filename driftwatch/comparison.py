@@ -25,7 +25,7 @@ from driftwatch.core.table import Numbers
 from driftwatch.core.two_samples import KeptNumbers
 from driftwatch.errors import FileError, InputError, ReferenceDataError
 from driftwatch.live_rows import Kept, counted_live
-from driftwatch.reports.quality_document import quality_document
+from driftwatch.reports.quality_document import estimate_document, quality_document
 
 if TYPE_CHECKING:
     import pandas
@@ -65,6 +65,7 @@ class Report(core.Report):
             "findings": [{name: _finite(value) for name, value in row.items()} for row in self.rows()],
             "together": [_joint_document(one) for one in self.joint],
             "quality": quality_document(self),
+            "estimate": estimate_document(self.estimate),
         }
         return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from driftwatch.core import compare as core
 from driftwatch.core.baseline import Baseline, ColumnBaseline
 from driftwatch.core.cells import NumericCells, counts_by_slot
+from driftwatch.core.estimators.estimator import no_sums, sums_of
 from driftwatch.core.frames import columns_of, read_column
 from driftwatch.core.multivariate.rows import RowSample
 from driftwatch.core.performance import Measure, PerformanceSums
@@ -22,7 +23,7 @@ from driftwatch.core.performance.own import OwnMeasure, OwnSums, Rows, arrays_of
 from driftwatch.core.profile import ColumnProfile, Profile
 from driftwatch.core.records import ColumnRole, Measurement
 from driftwatch.core.schema import Column, Schema
-from driftwatch.core.table import Names, Numbers, Values, present
+from driftwatch.core.table import Names, Numbers, Table, Values, present
 from driftwatch.core.two_samples import KeptNumbers, measured_exactly
 from driftwatch.errors import EventError, MeasureError
 
@@ -60,7 +61,7 @@ def counted_live(
         if sample is not None:
             sample.add(live)
         return _counted(baseline, live, kept, own)
-    profile, sums = Profile.empty(baseline), None
+    profile, sums, estimate = Profile.empty(baseline), None, no_sums(baseline)
     unread: dict[str, str] = {}
     labelled: Profile | None = Profile.empty(baseline)
     for part in live:
@@ -76,9 +77,10 @@ def counted_live(
         labelled = None if counted.labelled is None or labelled is None else labelled + counted.labelled
         profile += counted.profile
         unread.update(counted.unread)
+        estimate += counted.estimate or no_sums(baseline)
         if counted.sums is not None:
             sums = counted.sums if sums is None else sums + counted.sums
-    return core.Live(profile=profile, sums=sums, labelled=labelled, unread=unread)
+    return core.Live(profile=profile, sums=sums, labelled=labelled, estimate=estimate, unread=unread)
 
 
 Kept = Callable[[str], KeptNumbers | None]
@@ -96,8 +98,8 @@ class _LiveColumn:
     profile: ColumnProfile
     measured: Measurement | None = None
     values: Values | None = None
+    """Of labels, predictions, scores and what errors are expected by: they are needed side by side."""
     labelled: ColumnProfile | None = None
-    """Of labels, predictions and scores, which are needed side by side."""
     unread: str = ""
 
 
@@ -106,13 +108,14 @@ def _counted(baseline: Baseline, live: Any, kept: Kept, own: Mapping[str, OwnMea
     schema = baseline.schema
     given = columns_of(live)
     n_rows = _common_length({column.name: given[column.name] for column in schema.columns if column.name in given})
-
+    looked_at = baseline.loss_model.features if baseline.loss_model is not None else ()
     chosen = _labelled_rows(schema, given, n_rows)
 
     def counted(column: Column) -> _LiveColumn:
         try:
             values = read_column(given, column, schema.timestamp)
-            return _counted_column(baseline.columns[column.name], values, n_rows, kept, chosen)
+            aside = column.role is not ColumnRole.FEATURE or column.name in looked_at
+            return _counted_column(baseline.columns[column.name], values, n_rows, kept, chosen, aside=aside)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one column, the others are compared
             return _LiveColumn(ColumnProfile.empty(baseline.columns[column.name]), unread=core.words_of(error))
 
@@ -128,37 +131,39 @@ def _counted(baseline: Baseline, live: Any, kept: Kept, own: Mapping[str, OwnMea
     alone: dict[str, Measure] = {}
     if own and sums is not None:
         sums, alone = _with_own(sums, own, _labelled_columns(schema, given, found))
+    side_by_side = {name: one.values for name, one in found.items() if one.values is not None}
     return core.Live(
         profile=Profile(n_rows, profiles, baseline.layout),
         sums=sums,
         own=alone,
         labelled=_labelled(baseline, found, chosen),
         measured={(name, one.measured.statistic): one.measured for name, one in found.items() if one.measured},
+        estimate=sums_of(baseline, Table(side_by_side, n_rows)),
         unread={name: one.unread for name, one in found.items() if one.unread},
     )
 
 
 def _counted_column(
-    fitted: ColumnBaseline, values: Values, n_rows: int, kept: Kept, chosen: NDArray[np.bool_] | None
+    fitted: ColumnBaseline, values: Values, n_rows: int, kept: Kept, chosen: NDArray[np.bool_] | None, *, aside: bool
 ) -> _LiveColumn:
     column = fitted.column
     if len(values) != n_rows:
         problem = f"it has {len(values):,} values where other columns have {n_rows:,}."
         raise EventError(problem, field=column.name, remedy="Give columns of equal length.")
-    aside = values if column.role is not ColumnRole.FEATURE else None
+    held = values if aside else None
     labelled = None
     if column.role is ColumnRole.LABEL:
         values = present(values)
     elif chosen is not None:
         labelled = ColumnProfile.of(fitted, values.take(chosen))
     if not isinstance(fitted.cells, NumericCells) or not isinstance(values, Numbers):
-        return _LiveColumn(ColumnProfile.of(fitted, values), values=aside, labelled=labelled)
+        return _LiveColumn(ColumnProfile.of(fitted, values), values=held, labelled=labelled)
     reference = kept(column.name)
     if reference is None or fitted.moments is None:
-        return _LiveColumn(ColumnProfile.of(fitted, values), values=aside, labelled=labelled)
+        return _LiveColumn(ColumnProfile.of(fitted, values), values=held, labelled=labelled)
     counts, moments, by_slot = counts_by_slot(fitted.cells, values, fitted.moments)
     measured = measured_exactly(fitted.cells, reference, values, counts, by_slot)
-    return _LiveColumn(ColumnProfile(counts, moments), measured=measured, values=aside, labelled=labelled)
+    return _LiveColumn(ColumnProfile(counts, moments), measured=measured, values=held, labelled=labelled)
 
 
 def _common_length(columns: Mapping[str, Any]) -> int:

@@ -297,9 +297,10 @@ class SliceKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredSlice:
-    """A slice's mergeable sums: ``profile``, ``performance`` and ``labelled`` are what ``core`` encodes itself to.
+    """A slice's mergeable sums: what is of bytes is what ``core`` encodes itself to.
 
-    ``labelled`` is the profile of what the model answered for the rows that have a label; empty where nobody counted.
+    ``labelled`` is the profile of what the model answered for the rows that have a label, ``estimate`` the sums that
+    quality is estimated from; both are empty where nobody counted.
 
     ``first_event`` is the earliest event time of its rows; ``reached`` is how far the stream had come with the last
     of them: its latest event time until then. Both in microseconds since 1970 UTC.
@@ -313,6 +314,7 @@ class StoredSlice:
     profile: bytes
     performance: bytes
     labelled: bytes = b""
+    estimate: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

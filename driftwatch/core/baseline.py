@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftwatch.core.cells import Cells, NumericCells
+from driftwatch.core.estimators.dle import LossModel
 from driftwatch.core.moments import Moments
 from driftwatch.core.natural import NaturalVariation
-from driftwatch.core.performance import Measure, PerformanceSums
 from driftwatch.core.records import Task
+from driftwatch.core.reference_performance import ReferencePerformance
 from driftwatch.core.schema import Column, Schema
 
 if TYPE_CHECKING:
+    from driftwatch.core.estimators.estimate import Estimate
+    from driftwatch.core.estimators.estimator import Estimator
     from driftwatch.core.two_samples import KeptNumbers
 
 FORMAT_VERSION = 1
@@ -88,30 +90,6 @@ class ColumnBaseline:
         return (*self.cells.names, "other", "unseen")[cell]
 
 
-class PerformanceSource(StrEnum):
-    """Which rows the reference performance was measured on."""
-
-    HELD_OUT = "held_out"
-    REFERENCE = "reference"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReferencePerformance:
-    """How good the model was when the baseline was fitted.
-
-    ``source`` is ``held_out`` where rows were given that the model had not been fitted on. ``reference`` means
-    the reference rows themselves: a model looks better on those than it is, so live quality will seem worse.
-    """
-
-    sums: PerformanceSums
-    source: PerformanceSource
-
-    @property
-    def loss(self) -> Measure:
-        """The mean loss of a row (``mae`` or ``error_rate``) with its standard error."""
-        return self.sums.loss()
-
-
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Baseline:
     """What a model was trained on, frozen.
@@ -141,6 +119,8 @@ class Baseline:
     segments
         The same of segments of the reference, by name (`driftwatch.core.segments`), over the same cells: their own
         counts, quality and natural variation.
+    loss_model
+        Of a regression, what error to expect of a row by its features; None where they say nothing of it.
     kept
         The reference's values of numeric columns, where `fit` was told to keep them: they stay in this process.
         Neither a document nor a pickle holds them.
@@ -166,6 +146,7 @@ class Baseline:
     fitted_at: datetime | None = None
     notices: tuple[str, ...] = ()
     segments: Mapping[str, Baseline] = field(default_factory=dict, repr=False)
+    loss_model: LossModel | None = None
     format_version: int = FORMAT_VERSION
     kept: Mapping[str, KeptNumbers] = field(default_factory=dict, repr=False)
 
@@ -185,6 +166,13 @@ class Baseline:
             if column.moments is not None:
                 digest.update(f" {column.moments.centre!r} {column.moments.scale!r}".encode())
         return digest.hexdigest()[:16]
+
+    @cached_property
+    def estimator(self) -> Estimator | Estimate:
+        """What estimates quality before labels come; where nothing does, an estimate that says why."""
+        from driftwatch.core.estimators.estimator import chosen_estimator
+
+        return chosen_estimator(self)
 
     @classmethod
     def fit(  # noqa: PLR0913 - every argument is a thing that users say

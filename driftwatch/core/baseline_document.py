@@ -13,20 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from driftwatch.core.baseline import (
-    FORMAT_VERSION,
-    Baseline,
-    ColumnBaseline,
-    PerformanceSource,
-    ReferencePerformance,
-)
+from driftwatch.core.baseline import FORMAT_VERSION, Baseline, ColumnBaseline
 from driftwatch.core.cells import Cells, NamedCells, NumericCells
 from driftwatch.core.counting import with_psi_bins
+from driftwatch.core.estimators.dle import LossModel
 from driftwatch.core.moments import Moments
 from driftwatch.core.natural import LossVariation, NaturalVariation
 from driftwatch.core.performance import PerformanceSums
 from driftwatch.core.profile import ColumnProfile, Profile
 from driftwatch.core.records import ColumnKind, ColumnRole, Task
+from driftwatch.core.reference_performance import PerformanceSource, ReferencePerformance
 from driftwatch.core.schema import Column, Schema, SetAside
 from driftwatch.errors import BaselineError
 
@@ -55,6 +51,8 @@ def written_baseline(baseline: Baseline) -> str:
     }
     if baseline.segments:
         content["segments"] = {name: _written_segment(part) for name, part in baseline.segments.items()}
+    if baseline.loss_model is not None:
+        content["loss_model"] = baseline.loss_model.to_document()
     if baseline.importance:
         content["importance"] = dict(baseline.importance)
     document = {
@@ -228,6 +226,7 @@ def _read_content(content: dict[str, Any]) -> Baseline:
         natural=_read_natural(content["natural"]),
         importance=_read_importance(content.get("importance", {}), schema),
         fitted_at=None if fitted_at is None else datetime.fromisoformat(fitted_at),
+        loss_model=_read_loss_model(content.get("loss_model"), by_name, schema),
         notices=tuple(_text(notice) for notice in _items(content["notices"])),
     )
     return _with_segments(whole, content.get("segments", {}))
@@ -325,6 +324,16 @@ def _read_importance(written: dict[str, Any], schema: Schema) -> dict[str, float
     _require(features >= shares.keys(), "an importance is of no feature")
     _require(not shares or abs(sum(shares.values()) - 1.0) < 1e-6, "the importance does not add up to 1")
     return shares
+
+
+def _read_loss_model(written: Any, columns: Mapping[str, ColumnBaseline], schema: Schema) -> LossModel | None:
+    if written is None:
+        return None
+    model = LossModel.from_document(written, columns)
+    _require(schema.task is Task.REGRESSION, "a loss model is of another task")
+    features = {column.name for column in schema.features}
+    _require(features.issuperset(model.features), "a loss model looks at what is no feature")
+    return model
 
 
 def _require(holds: bool, problem: str) -> None:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 
 from driftwatch.core.baseline import Baseline
 from driftwatch.core.conclusion import worst
+from driftwatch.core.estimators.estimate import Estimate, EstimateSums
+from driftwatch.core.estimators.estimator import estimated
 from driftwatch.core.evidence import EvidenceMemory
 from driftwatch.core.judge import KIND_OF_ROLE, JudgePolicy, Measured, judge_inputs, judge_labels
 from driftwatch.core.multivariate.finding import JointFinding
@@ -21,13 +23,13 @@ from driftwatch.core.records import (
     Direction,
     Finding,
     FindingReason,
-    LabelSelection,
     Status,
     Threshold,
     ThresholdOrigin,
     Verdict,
 )
 from driftwatch.core.selection import compared_labelled
+from driftwatch.core.window_quality import LabelSelection
 from driftwatch.errors import DriftwatchError
 
 
@@ -55,6 +57,8 @@ class Report:
         The user's own measures that are of all rows at once.
     selection
         Where some live rows have a label and others have none: how they differ, column by column.
+    estimate
+        The quality that is expected of the live rows without their labels, or why none is; None where nobody looked.
     run_length
         One false alarm in so many windows was asked for; ``nan`` where nobody said.
     """
@@ -71,6 +75,7 @@ class Report:
     sums: PerformanceSums | None = field(default=None, repr=False, compare=False)
     own: Mapping[str, Measure] = field(default_factory=dict, repr=False, compare=False)
     selection: tuple[LabelSelection, ...] = ()
+    estimate: Estimate | None = field(default=None, repr=False, compare=False)
     run_length: float = math.nan
 
     @property
@@ -132,6 +137,8 @@ class Live:
         The user's own measures that are of all rows at once.
     labelled
         The profile of the rows that have a label, where some have none.
+    estimate
+        What quality is estimated from; None where nobody looked.
     unread
         Columns that could not be read, with the reason.
     """
@@ -141,6 +148,7 @@ class Live:
     own: Mapping[str, Measure] = field(default_factory=dict)
     labelled: Profile | None = None
     measured: Measured = field(default_factory=dict)
+    estimate: EstimateSums | None = None
     unread: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -185,8 +193,15 @@ def compared(baseline: Baseline, live: Live, policy: JudgePolicy) -> Report:
         sums=live.sums,
         own=live.own,
         selection=_selection(baseline, live, policy),
+        estimate=_estimate(baseline, live, policy),
         run_length=policy.budget.run_length(None),
     )
+
+
+def _estimate(baseline: Baseline, live: Live, policy: JudgePolicy) -> Estimate | None:
+    if live.estimate is None:
+        return None
+    return estimated(baseline, live.estimate, live.profile, policy.minimum_rows)
 
 
 def _selection(baseline: Baseline, live: Live, policy: JudgePolicy) -> tuple[LabelSelection, ...]:

@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from driftwatch.core.baseline import Baseline, ColumnBaseline, PerformanceSource, ReferencePerformance
+from driftwatch.core.baseline import Baseline, ColumnBaseline
 from driftwatch.core.cell_choice import named_cells, numeric_cells
 from driftwatch.core.cells import NumericCells
 from driftwatch.core.column_reading import as_times
 from driftwatch.core.counting import with_psi_bins, with_rows
+from driftwatch.core.estimators.dle import LossModel
+from driftwatch.core.estimators.loss_sample import LossSample
 from driftwatch.core.frames import converted, missing_column, to_table
 from driftwatch.core.importance import importance_shares
 from driftwatch.core.moments import Moments
@@ -27,6 +29,7 @@ from driftwatch.core.natural_loss import LossWindows, loss_variation
 from driftwatch.core.natural_windows import WindowRows, Windows
 from driftwatch.core.raw_batches import RawBatches
 from driftwatch.core.records import ColumnKind, ColumnRole, Task
+from driftwatch.core.reference_performance import PerformanceSource, ReferencePerformance
 from driftwatch.core.schema import Column, Schema
 from driftwatch.core.schema_choice import FitOptions, check_options, chosen_classes, chosen_schema, chosen_task
 from driftwatch.core.segment_choice import ReferenceSegment, chosen_segments, segment_notices
@@ -51,8 +54,10 @@ FRAME_WINDOW_BYTES = 2**25
 
 def fitted_baseline(reference: Any, evaluation: Any, options: FitOptions, *, keep_reference: bool = False) -> Baseline:
     """Fit a baseline to a frame; see `driftwatch.core.baseline.Baseline.fit` for the parameters and errors."""
-    rows, held_out = _batches((reference,), None if evaluation is None else (evaluation,), options, keep=True)
-    baseline = _Fit(rows, held_out, options, _every_row, window_bytes=FRAME_WINDOW_BYTES).baseline()
+    batches = None if evaluation is None else (evaluation,)
+    rows, held_out = _batches((reference,), batches, options, keep=True)
+    fit = _Fit(rows, held_out, options, _every_row, window_bytes=FRAME_WINDOW_BYTES)
+    baseline = fit.baseline(_whole_rows(batches, options))
     return replace(baseline, kept=_kept(rows, baseline)) if keep_reference else baseline
 
 
@@ -67,7 +72,8 @@ def baseline_of_batches(
     def most_rows(n_columns: int) -> int:
         return sample_rows or max(SAMPLE_VALUES // max(n_columns, 1), 1)
 
-    return _Fit(rows, held_out, options, most_rows, window_bytes=WINDOW_BYTES).baseline()
+    fit = _Fit(rows, held_out, options, most_rows, window_bytes=WINDOW_BYTES)
+    return fit.baseline(_whole_rows(evaluation, options))
 
 
 def _batches(
@@ -78,6 +84,17 @@ def _batches(
         return rows, None
     wanted = _columns_of_evaluation(options)
     return rows, RawBatches(evaluation, wanted, timestamp=options.timestamp, of="the evaluation", keep=keep)
+
+
+def _whole_rows(evaluation: Batches | None, options: FitOptions) -> RawBatches | None:
+    """Evaluation rows with their features."""
+    if evaluation is None:
+        return None
+
+    def wanted(existing: Sequence[str]) -> Sequence[str]:
+        return [name for name in existing if name not in options.ignore]
+
+    return RawBatches(evaluation, wanted, timestamp=options.timestamp, of="the evaluation")
 
 
 def _every_row(n_columns: int) -> None:
@@ -129,6 +146,7 @@ class _Fit:
         self._schema = chosen_schema(options, self._survey, task, classes)
         self._importance = importance_shares(options.importance, self._schema, rows.existing)
         self._empty = {column.name: _empty_column(column, self._survey, classes) for column in self._schema.columns}
+        self._losses = LossSample(self._schema, self._empty)
         self._held_out_windows = None if held_out_survey is None else held_out_survey.windows
 
     def _surveyed(self, options: FitOptions, sample_rows: SampleSize) -> tuple[Survey, Survey | None]:
@@ -136,13 +154,24 @@ class _Fit:
         # Of evaluation rows it is classes and times that count: no sample.
         return survey, None if self._held_out is None else surveyed(self._held_out, options, _one_row)
 
-    def baseline(self) -> Baseline:
-        """Count, and put everything together."""
+    def baseline(self, evaluation: RawBatches | None) -> Baseline:
+        """Count, and put everything together; ``evaluation`` are the held-out rows with their features."""
         whole = self._part(self._survey.n_rows, self._survey.windows, self._held_out_windows)
         chosen = chosen_segments(self._options.segments, self._schema, self._survey)
         segments = {one.name: self._part_of(one) for one in chosen}
         notices = _notices(self._options, self._schema, whole.performance, whole.natural)
-        return replace(whole, segments=segments, notices=(*notices, *segment_notices(whole, segments)))
+        notices = (*notices, *segment_notices(whole, segments))
+        return replace(whole, segments=segments, notices=notices, loss_model=self._loss_model(evaluation))
+
+    def _loss_model(self, evaluation: RawBatches | None) -> LossModel | None:
+        """Of a regression, from held-out rows where there are any, else from the reference's."""
+        if self._held_out is None:
+            return self._losses.model()
+        losses = LossSample(self._schema, self._empty)
+        if evaluation is not None and self._schema.task is Task.REGRESSION:
+            for table, _ in self._tables(evaluation, None):
+                losses.add(table)
+        return losses.model()
 
     def _part_of(self, segment: ReferenceSegment) -> Baseline:
         """The baseline of one segment: the rows go by again."""
@@ -205,6 +234,8 @@ class _Fit:
                 if number == 0:
                     columns = with_rows(columns, table)
                     quality.add(table, times)
+                    if segment is None and self._held_out is None:
+                        self._losses.add(table)
                 if times is not None:
                     counts.add(times, table)
             if number == 0:
@@ -230,8 +261,8 @@ class _Fit:
                 column.name: converted(raw.columns[column.name], column, ReferenceDataError, times)
                 for column in self._schema.columns
                 if (wanted is None or column.name in wanted or column.name in own)
-                # Evaluation rows may have no scores.
-                and (column.role is not ColumnRole.SCORE or column.name in raw.columns)
+                # Evaluation rows may have no scores, and not all features.
+                and column.name in raw.columns
             }
             table = Table(columns, raw.n_rows)
             if segment is not None:

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from driftwatch.core.baseline import Baseline, PerformanceSource, ReferencePerformance
+from driftwatch.core.baseline import Baseline
 from driftwatch.core.cells import NumericCells
 from driftwatch.core.counting import with_rows
 from driftwatch.core.frames import to_table
 from driftwatch.core.performance import PerformanceSums
 from driftwatch.core.records import ColumnRole
+from driftwatch.core.reference_performance import PerformanceSource, ReferencePerformance
 from driftwatch.core.segments import SegmentPlan
 from driftwatch.core.table import Numbers, Table
 from driftwatch.core.two_samples import KeptNumbers

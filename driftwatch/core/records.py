@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from driftwatch.core.window_quality import WindowQuality
+
 
 class Task(StrEnum):
     """What the model predicts."""
@@ -212,57 +214,6 @@ class WindowStage(StrEnum):
     OPEN = "open"
     CLOSED = "closed"
     COMPLETE = "complete"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interval:
-    """How far a measure of quality is known: its interval of 95 %, on how many labels, from how exact sums.
-
-    The ends are ``nan`` where there is no interval; ``error_bound`` is the most by which the value can differ from that
-    of the raw rows.
-    """
-
-    lower: float
-    upper: float
-    labels: int
-    error_bound: float = 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LabelSelection:
-    """How the rows of a window that have labels differ, in one column, from those that have none.
-
-    ``score`` is the share of rows that lie elsewhere, less what chance explains; ``p_value`` is for "they do not
-    differ". ``text`` says so in words, and is meant to be shown where ``is_notable``.
-    """
-
-    column: str
-    score: float
-    p_value: float
-    labelled: int
-    unlabelled: int
-    is_notable: bool
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WindowQuality:
-    """What is known of a window's quality beyond the values of its measures.
-
-    Attributes
-    ----------
-    intervals
-        By the names of the measures in `WindowRecord.performance`.
-    confusion
-        Counts by label, then prediction, over the classes and a last place for other names. Empty for regression and
-        for very many classes.
-    selection
-        Of a window whose labels had their time: how labelled rows differ from the others.
-    """
-
-    intervals: Mapping[str, Interval] = field(default_factory=dict)
-    confusion: tuple[tuple[int, ...], ...] = ()
-    selection: tuple[LabelSelection, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from driftwatch.core.baseline import Baseline, ColumnBaseline
 from driftwatch.core.profile import ColumnProfile, Profile
-from driftwatch.core.records import ColumnRole, LabelSelection
+from driftwatch.core.records import ColumnRole
 from driftwatch.core.statistics.chi_square import chi_square
+from driftwatch.core.window_quality import LabelSelection
 
 TOLERANCE = 0.05
 """A share of rows: where labelled rows lie elsewhere by no more, quality is hardly another one."""

@@ -27,11 +27,13 @@ from driftwatch.core.judge import (
 )
 from driftwatch.core.records import AlertKind, Finding, Verdict, WindowRecord, WindowStage
 from driftwatch.core.segments import ALL_ROWS, SegmentPlan
+from driftwatch.core.window_quality import WindowEstimate
 from driftwatch.core.windows import MICROSECONDS, WindowPlan, to_microseconds, watermark
 from driftwatch.pipeline import marks
 from driftwatch.pipeline.alerts import AlertLives
 from driftwatch.pipeline.baselines import Baselines
 from driftwatch.pipeline.due import DueWindow, first_judged, judged_again
+from driftwatch.pipeline.estimate import window_estimate
 from driftwatch.pipeline.memory import decoded, encoded
 from driftwatch.pipeline.past import forget_memories, resolve_for_replaced_versions
 from driftwatch.pipeline.quality import is_same, performance_of, quality_of
@@ -233,7 +235,8 @@ class Judge:
         transaction.put_memory(due.stream, stage, due.start, remembered)
         before = transaction.window(key)
         again = before is not None and (stage is WindowStage.CLOSED or before.stage is WindowStage.COMPLETE)
-        window = self._window(before, due, baseline, sums, judgement, again=again)
+        estimate = window_estimate(transaction, baseline, due, sums, policy.minimum_rows)
+        window = self._window(before, due, baseline, sums, judgement, estimate, again=again)
         if window != before:
             transaction.put_window(window)
         alerts = self._lives.follow(transaction, tally, key, judgement.verdicts, self._clock.now(), again=again)
@@ -265,6 +268,7 @@ class Judge:
         baseline: Baseline,
         sums: SliceSums,
         judgement: Judgement,
+        estimate: WindowEstimate,
         *,
         again: bool,
     ) -> WindowRecord:
@@ -275,6 +279,7 @@ class Judge:
             findings, verdicts = (*judgement.findings, *kept_findings), (*judgement.verdicts, *kept_verdicts)
         stage = before.stage if before is not None and again else due.stage
         performance, intervals = performance_of(baseline.schema, sums.performance)
+        quality = quality_of(baseline, sums, intervals, stage, self._settings.judging, self._settings.plan.seconds)
         window = WindowRecord(
             key=due.key,
             stage=stage,
@@ -284,7 +289,7 @@ class Judge:
             findings=findings,
             verdicts=verdicts,
             performance=performance,
-            quality=quality_of(baseline, sums, intervals, stage, self._settings.judging, self._settings.plan.seconds),
+            quality=replace(quality, estimate=estimate),
             judged_at=before.judged_at if before is not None else None,
             revised=before.revised if before is not None else 0,
         )

@@ -10,10 +10,10 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from driftwatch.core.baseline import PerformanceSource, ReferencePerformance
 from driftwatch.core.performance import Measure, PerformanceSums
 from driftwatch.core.performance.business_value import measured
 from driftwatch.core.records import WindowKey, WindowRecord, WindowStage
+from driftwatch.core.reference_performance import PerformanceSource, ReferencePerformance
 from driftwatch.core.segments import ALL_ROWS
 from driftwatch.core.windows import to_microseconds
 from driftwatch.pipeline.baselines import Baselines

@@ -6,13 +6,15 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from driftwatch.core.baseline import Baseline, PerformanceSource
+from driftwatch.core.baseline import Baseline
 from driftwatch.core.performance import PerformanceSums
 from driftwatch.core.performance.business_value import measured
 from driftwatch.core.policy import JudgePolicy
-from driftwatch.core.records import Interval, LabelSelection, WindowQuality, WindowRecord, WindowStage
+from driftwatch.core.records import WindowRecord, WindowStage
+from driftwatch.core.reference_performance import PerformanceSource
 from driftwatch.core.schema import Schema
 from driftwatch.core.selection import compared_labelled
+from driftwatch.core.window_quality import Interval, LabelSelection, WindowQuality
 from driftwatch.pipeline.work import SliceSums
 
 _ENCODER = msgspec.msgpack.Encoder()

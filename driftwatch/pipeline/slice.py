@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from driftwatch.core.estimators.estimator import sums_of
 from driftwatch.core.events import PredictionBatch
 from driftwatch.core.profile import Profile
 from driftwatch.core.records import WindowStage
@@ -48,7 +49,9 @@ def _add(work: Work, batch: PredictionBatch, part: Part) -> None:
         work.put_stream(stream)
         sums.first_event = min(sums.first_event, int(times.min())) if sums.rows else int(times.min())
         sums.reached = stream.latest_event
-        sums.profile += Profile.of(baseline, batch.columns.take(rows))
+        columns = batch.columns.take(rows)
+        sums.profile += Profile.of(baseline, columns)
+        sums.estimate += sums_of(baseline, columns)
         sums.rows += len(rows)
         counted += len(rows)
         if work.touch(key, WindowStage.CLOSED, WindowStage.COMPLETE):

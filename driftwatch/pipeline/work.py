@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftwatch.core.baseline import Baseline
+from driftwatch.core.estimators.estimate import EstimateSums
+from driftwatch.core.estimators.estimator import no_sums
 from driftwatch.core.events import PredictionBatch, joined_predictions
 from driftwatch.core.performance import PerformanceSums
 from driftwatch.core.profile import Profile
@@ -31,7 +33,8 @@ from driftwatch.ports import SliceKey, SpoolEntry, Stale, StateTransaction, Stor
 class SliceSums:
     """A slice while a step adds to it, or several of them added up.
 
-    ``labelled`` counts what the model answered for the rows that have a label, over `answers_of` the baseline.
+    ``labelled`` counts what the model answered for the rows that have a label, over `answers_of` the baseline;
+    ``estimate`` is what the estimator of the version's baseline keeps of all rows.
     """
 
     rows: int
@@ -41,6 +44,7 @@ class SliceSums:
     profile: Profile
     performance: PerformanceSums
     labelled: Profile
+    estimate: EstimateSums
 
 
 @dataclass(slots=True)
@@ -179,6 +183,7 @@ class Work:
                     profile=sums.profile.to_bytes(),
                     performance=sums.performance.to_bytes(),
                     labelled=sums.labelled.to_bytes() if sums.labelled.n_rows else b"",
+                    estimate=sums.estimate.to_bytes() if sums.estimate.n else b"",
                 )
                 for key, sums in self._slices.items()
                 if sums.rows
@@ -198,11 +203,14 @@ def slice_sums(baseline: Baseline, stored: Sequence[StoredSlice]) -> SliceSums:
     performance = PerformanceSums.empty(baseline.schema.task, baseline.schema.classes)
     answers = answers_of(baseline)
     labelled = Profile.empty(answers)
+    estimate = nothing = no_sums(baseline)
     for one in stored:
         profile += Profile.from_bytes(baseline, one.profile)
         if one.labelled:
             labelled += Profile.from_bytes(answers, one.labelled)
         performance += PerformanceSums.from_bytes(one.performance)
+        if one.estimate:
+            estimate += EstimateSums.from_bytes(one.estimate, len(nothing.counts), len(nothing.sums))
     return SliceSums(
         rows=sum(one.rows for one in stored),
         labels=sum(one.labels for one in stored),
@@ -211,6 +219,7 @@ def slice_sums(baseline: Baseline, stored: Sequence[StoredSlice]) -> SliceSums:
         profile=profile,
         performance=performance,
         labelled=labelled,
+        estimate=estimate,
     )
 
 

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from driftwatch.core.compare import Report
+from driftwatch.core.estimators.estimate import Estimate
 from driftwatch.core.performance.business_value import measured
 from driftwatch.reports.summary import quality_notices
 
@@ -43,6 +44,20 @@ def quality_document(report: Report) -> dict[str, Any]:
             }
             for one in report.selection
         ],
+    }
+
+
+def estimate_document(estimate: Estimate | None) -> dict[str, Any]:
+    """What is expected without labels, or why nothing is; empty where nobody looked."""
+    if estimate is None:
+        return {}
+    return {
+        "measures": {
+            name: {"value": _number(one.value), "interval": [_number(one.lower), _number(one.upper)]}
+            for name, one in estimate.measures.items()
+        },
+        "reason": None if estimate.reason is None else estimate.reason.value,
+        "text": estimate.text,
     }
 
 

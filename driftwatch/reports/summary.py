@@ -38,10 +38,14 @@ class VerdictLine:
 
 @dataclass(frozen=True, slots=True)
 class QualityLine:
-    """A measure of the model's quality on both sides; ``judged`` is the one that the verdict is about."""
+    """A measure of the model's quality on both sides; ``judged`` is the one that the verdict is about.
+
+    ``estimated`` is what was expected of the live rows without their labels.
+    """
 
     measure: str
     reference: Measure | None
+    estimated: Measure | None
     live: Measure | None
     judged: bool
 
@@ -107,16 +111,23 @@ def _limit_text(report: Report, verdict: Verdict) -> str:
 
 
 def quality_lines(report: Report) -> tuple[QualityLine, ...]:
-    """Reference quality beside live quality; empty where no live row has a label."""
-    if report.sums is None or report.baseline is None:
+    """Reference quality, what is expected without labels, and what labels show, as far as they are known."""
+    if report.baseline is None:
         return ()
-    shown = DEFAULT_MEASURES[report.sums.task]
-    shown = (*shown, *(name for name, _ in report.sums.own))
-    live = {**measured(report.baseline.schema, report.sums, shown), **report.own}
+    schema, sums = report.baseline.schema, report.sums
+    shown = DEFAULT_MEASURES[schema.task]
+    live: dict[str, Measure] = {}
+    if sums is not None and sums.n:
+        shown = (*shown, *(name for name, _ in sums.own))
+        live = {**measured(schema, sums, shown), **report.own}
+    expected = report.estimate.measures if report.estimate is not None else {}
     known = report.baseline.performance
-    reference = measured(report.baseline.schema, known.sums, shown) if known is not None else {}
-    judged = LOSS_MEASURE[report.sums.task]
-    return tuple(QualityLine(name, reference.get(name), one, name == judged) for name, one in live.items())
+    reference = measured(schema, known.sums, shown) if known is not None else {}
+    names = [*live, *(name for name in shown if name in expected and name not in live)]
+    judged = LOSS_MEASURE[schema.task]
+    return tuple(
+        QualityLine(name, reference.get(name), expected.get(name), live.get(name), name == judged) for name in names
+    )
 
 
 def quality_notices(report: Report) -> tuple[str, ...]:

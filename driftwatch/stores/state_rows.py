@@ -21,10 +21,10 @@ from driftwatch.core.records import (
     Status,
     Verdict,
     WindowKey,
-    WindowQuality,
     WindowRecord,
     WindowStage,
 )
+from driftwatch.core.window_quality import WindowQuality
 from driftwatch.core.windows import from_microseconds, to_microseconds
 from driftwatch.ports import (
     LogFile,
@@ -89,6 +89,7 @@ def slice_row(one: StoredSlice) -> Values:
         "profile": one.profile,
         "performance": one.performance,
         "labelled": one.labelled,
+        "estimate": one.estimate,
     }
 
 
@@ -103,6 +104,7 @@ def slice_of(row: Row[Any]) -> StoredSlice:
         profile=row.profile,
         performance=row.performance,
         labelled=row.labelled or b"",
+        estimate=row.estimate or b"",
     )
 
 

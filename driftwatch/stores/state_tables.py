@@ -69,8 +69,9 @@ slice_ = Table(
     Column("reached", BigInteger, nullable=False),
     Column("profile", LargeBinary, nullable=False),
     Column("performance", LargeBinary, nullable=False),
-    # Empty in slices of earlier versions.
+    # Both are empty in slices of earlier versions.
     Column("labelled", LargeBinary),
+    Column("estimate", LargeBinary),
 )
 
 # What the evidence was after a window, by the window's first position, so that a window can be judged again.

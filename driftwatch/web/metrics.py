@@ -189,6 +189,7 @@ def _of_version(version: VersionFacts, left_out: frozenset[str]) -> Iterator[Ser
     for name, measure in version.reference.items():
         if name not in left_out:
             yield Series("performance", (*labels, name, "reference"), measure.value)
+    yield from _estimated(version, left_out, labels)
     if version.quality is not None:
         for name, value in version.quality.performance.items():
             if name not in left_out:
@@ -206,6 +207,18 @@ def _of_version(version: VersionFacts, left_out: frozenset[str]) -> Iterator[Ser
             if name not in left_out:
                 yield Series("performance", (*labels, name, "provisional"), value)
         yield Series("provisional_label_coverage_ratio", labels, version.provisional.labels / version.provisional.rows)
+
+
+def _estimated(version: VersionFacts, left_out: frozenset[str], labels: tuple[str, str, str]) -> Iterator[Series]:
+    """What is expected of the newest window without labels, and how far off that was where labels came."""
+    if version.inputs is not None and version.inputs.quality.estimate is not None:
+        for name, one in version.inputs.quality.estimate.measures.items():
+            if name not in left_out:
+                yield Series("performance", (*labels, name, "estimated"), one.value)
+    if version.quality is not None and version.quality.quality.estimate is not None:
+        for name, error in version.quality.quality.estimate.errors.items():
+            if name not in left_out:
+                yield Series("estimate_error", (*labels, name), error)
 
 
 def _findings_in_turn(versions: Sequence[VersionFacts]) -> Iterator[Series]:

@@ -47,8 +47,9 @@ METRICS: tuple[Metric, ...] = (
         "performance",
         _GAUGE,
         (*_STREAM, "metric", "kind"),
-        "Quality of the model: realized, provisional while labels are waited for, or of the reference.",
+        "Quality of the model: realized, provisional while labels are waited for, estimated, or of the reference.",
     ),
+    Metric("estimate_error", _GAUGE, (*_STREAM, "metric"), "Estimated quality less what labels then showed."),
     Metric("performance_interval", _GAUGE, (*_STREAM, "metric", "bound"), "Ends of the realized quality's interval."),
     Metric("label_coverage_ratio", _GAUGE, _STREAM, "Labels by rows of the newest window whose labels had their time."),
     Metric(

@@ -9,7 +9,6 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from driftwatch.core.baseline import PerformanceSource
 from driftwatch.core.records import (
     AlertKind,
     AlertState,
@@ -21,6 +20,8 @@ from driftwatch.core.records import (
     VerdictReason,
     WindowStage,
 )
+from driftwatch.core.reference_performance import PerformanceSource
+from driftwatch.core.window_quality import EstimateReason
 from driftwatch.ports import MessageKind, OutboxState, VersionRole
 
 
@@ -132,6 +133,14 @@ class LabelSelectionView(View):
     text: str
 
 
+class EstimatedMeasureView(View):
+    """A measure as it is expected without labels, with the interval of what labels will show."""
+
+    value: Number
+    lower: Number
+    upper: Number
+
+
 class PerformanceWindowView(WindowView):
     """A window with the model's realized quality in it."""
 
@@ -147,6 +156,10 @@ class PerformanceWindowView(WindowView):
     confusion: tuple[tuple[int, ...], ...] = Field(
         description="Counts by label, then prediction, over the classes and, last, other names."
     )
+    estimated: dict[str, EstimatedMeasureView] = Field(description="What was expected without labels.")
+    estimate_reason: EstimateReason | None = Field(description="Why nothing is expected; null where something is.")
+    estimate_text: str = Field(description="The same in words.")
+    estimate_error: dict[str, Number] = Field(description="The estimate less what labels showed, once they had time.")
     selection: tuple[LabelSelectionView, ...] = Field(
         description="How labelled rows differ from the others, once their labels had their time."
     )

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 
 from driftwatch.core.records import WindowRecord, WindowStage
 from driftwatch.core.segments import ALL_ROWS
+from driftwatch.core.window_quality import WindowEstimate
 from driftwatch.pipeline.operations import Operations
 from driftwatch.pipeline.provisional import WindowPerformance
 from driftwatch.pipeline.quality import quality_notices
@@ -16,6 +17,7 @@ from driftwatch.web.problem_document import problem_responses
 from driftwatch.web.views import (
     DriftView,
     DriftWindowView,
+    EstimatedMeasureView,
     FindingView,
     IntervalView,
     LabelSelectionView,
@@ -99,6 +101,7 @@ def _drift_view(window: WindowRecord) -> DriftWindowView:
 def _performance_view(found: WindowPerformance) -> PerformanceWindowView:
     window = found.window
     quality = window.quality
+    estimate = quality.estimate or WindowEstimate()
     return PerformanceWindowView(
         **_fields(window),
         provisional=window.stage is not WindowStage.COMPLETE,
@@ -109,6 +112,10 @@ def _performance_view(found: WindowPerformance) -> PerformanceWindowView:
         reference_source=found.source,
         classes=found.classes if quality.confusion else (),
         confusion=quality.confusion,
+        estimated={name: EstimatedMeasureView.model_validate(one) for name, one in estimate.measures.items()},
+        estimate_reason=estimate.reason,
+        estimate_text=estimate.text,
+        estimate_error=dict(estimate.errors),
         selection=tuple(LabelSelectionView.model_validate(one) for one in quality.selection),
         notices=tuple(quality_notices(window, found.source)),
     )

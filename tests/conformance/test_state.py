@@ -19,8 +19,6 @@ from driftwatch.core.records import (
     Change,
     Direction,
     Finding,
-    Interval,
-    LabelSelection,
     RetrainEpisode,
     RetrainState,
     RetrainStep,
@@ -30,11 +28,11 @@ from driftwatch.core.records import (
     Verdict,
     VerdictReason,
     WindowKey,
-    WindowQuality,
     WindowRecord,
     WindowStage,
 )
 from driftwatch.core.table import Names
+from driftwatch.core.window_quality import Interval, LabelSelection, WindowQuality
 from driftwatch.errors import StateConflict, UnknownRetrain
 from driftwatch.ports import (
     LogFile,

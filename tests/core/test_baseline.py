@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from driftwatch.core.baseline import Baseline, PerformanceSource
+from driftwatch.core.baseline import Baseline
 from driftwatch.core.records import ColumnKind, ColumnRole, Task
+from driftwatch.core.reference_performance import PerformanceSource
 from driftwatch.errors import ReferenceDataError
 
 RNG = np.random.default_rng(11)

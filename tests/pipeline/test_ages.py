@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from driftwatch.capture.rows import copied
+from driftwatch.capture.copying import copied_rows
 from driftwatch.core.baseline import Baseline
 from driftwatch.core.foreign_columns import raw_column
 from driftwatch.core.table import Ages, Names, Numbers, Table
@@ -176,7 +176,7 @@ FRAME = pd.DataFrame({"last_login": pd.to_datetime(["2026-01-03 12:00", None])})
     ids=["pandas", "pandas with a zone", "nanoseconds", "polars", "arrow", "mapping", "rows"],
 )
 def test_times_in_the_rows_of_a_watched_model_arrive(aged, rows):
-    sent = copied(rows, 10).features(None, 2)
+    sent = copied_rows(rows, 10).features(None, 2)
     assert not send(aged, *(one["last_login"] for one in sent)).rejections
     aged.settle()
     assert logged(aged).to_list() == [DAY, None]

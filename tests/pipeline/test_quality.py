@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from driftwatch.core.baseline import PerformanceSource
 from driftwatch.core.records import WindowStage
+from driftwatch.core.reference_performance import PerformanceSource
 from driftwatch.errors import SettingError
 from driftwatch.pipeline.quality import quality_notices
 from driftwatch.wire.native import LabelEvent, PredictionEvent

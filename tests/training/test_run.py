@@ -13,8 +13,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from driftwatch.core.baseline import Baseline, PerformanceSource
+from driftwatch.core.baseline import Baseline
 from driftwatch.core.records import RetrainState
+from driftwatch.core.reference_performance import PerformanceSource
 from driftwatch.errors import RecipeError, ServiceUnavailable, TrainingFailed
 from driftwatch.training.model_card import Evidence
 from driftwatch.training.model_store import ModelStore

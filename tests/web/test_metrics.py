@@ -23,8 +23,6 @@ from driftwatch.core.records import (
     Change,
     Direction,
     Finding,
-    Interval,
-    LabelSelection,
     RetrainEpisode,
     RetrainState,
     Status,
@@ -33,10 +31,10 @@ from driftwatch.core.records import (
     Verdict,
     VerdictReason,
     WindowKey,
-    WindowQuality,
     WindowRecord,
     WindowStage,
 )
+from driftwatch.core.window_quality import Interval, LabelSelection, WindowQuality
 from driftwatch.pipeline.operations import MetricsFacts, ModelSummary, VersionFacts
 from driftwatch.pipeline.telemetry import Telemetry
 from driftwatch.ports import SpoolRoom

@@ -173,6 +173,11 @@ class ScoreSums:
         table[keys & 1, at] = counts
         return table[1], table[0]
 
+    def cells_of(self, which: int) -> NDArray[np.int64]:
+        """The numbers of the cells that `by_cell` counts, as `score_keys` gives them."""
+        begin, end = np.searchsorted(self.cells.keys, [2 * which * _STRIDE, 2 * (which + 1) * _STRIDE])
+        return np.unique(self.cells.keys[begin:end] >> 1) - which * _STRIDE - _OFFSET
+
     def to_document(self) -> dict[str, Any]:
         """A JSON-able form, exact."""
         document: dict[str, Any] = {name: getattr(self, name) for name in _COUNTS}
@@ -234,6 +239,13 @@ def _cells(task: Task, actual: NDArray[np.intp], scores: NDArray[np.float64]) ->
         parts.append(((which * _STRIDE + _OFFSET + cells) << 1) + (actual == which))
         exact &= on_grid
     return np.concatenate(parts), n_rows - int(np.count_nonzero(exact))
+
+
+def score_keys(task: Task, scores: NDArray[np.float64]) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """By class whose scores are counted in cells, the cell of each row's score; shapes as in `ScoreSums.of`."""
+    if scores.shape[1] <= LARGEST_RANKED_CLASSES:
+        for which, column in _columns(task, scores):
+            yield which, score_cells(column, _DIGITS[task])[0]
 
 
 def _columns(task: Task, scores: NDArray[np.float64]) -> Iterator[tuple[int, NDArray[np.float64]]]:
