@@ -1,9 +1,10 @@
-"""The port, or the Unix socket, that a command listens on."""
+"""The port, or the Unix socket, that a command listens on, and the certificate that it shows there."""
 
 from __future__ import annotations
 
 import os
 import socket
+import ssl
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -80,3 +81,26 @@ def _remove_left_behind(path: Path) -> None:
         raise SettingError(
             f"another process listens on {path}.", field="unix_socket", remedy="Stop it, or give another path."
         )
+
+
+def tls_context(certificate: Path, key: Path) -> ssl.SSLContext:
+    """TLS 1.2 or later with this certificate.
+
+    Raises
+    ------
+    SettingError
+        A file cannot be read, is no PEM, or the key is another certificate's.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    try:
+        # Without a password OpenSSL would ask for one at the terminal.
+        context.load_cert_chain(certificate, key, password="")
+    except OSError as error:
+        raise SettingError(
+            f"the certificate and its key cannot be used ({getattr(error, 'reason', None) or error.strerror}).",
+            field="tls_certificate",
+            remedy="Give two PEM files that belong together, the key without a passphrase.",
+        ) from None
+    return context

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from driftwatch.cli.listening import listen
+from driftwatch.cli.listening import listen, tls_context
 from driftwatch.cli.service import Authority, TokenFile
 from driftwatch.errors import SettingError
 
 if TYPE_CHECKING:
+    import ssl
+
     from driftwatch.capture.proxy.server import Upstream
 
 _SWITCH_SECONDS = 0.00005
@@ -61,6 +63,13 @@ def proxy(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
         float,
         typer.Option(envvar="DRIFTWATCH_PROXY_DRAIN", min=0.0, help="Seconds for requests on their way at the end."),
     ] = 30.0,
+    tls_certificate: Annotated[
+        Path | None,
+        typer.Option(envvar="DRIFTWATCH_PROXY_TLS_CERTIFICATE", help="Certificate chain in PEM: clients speak TLS."),
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option(envvar="DRIFTWATCH_PROXY_TLS_KEY", help="Its private key in PEM, no passphrase.")
+    ] = None,
     token_file: TokenFile = None,
     ca: Authority = None,
 ) -> None:
@@ -96,6 +105,7 @@ def proxy(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     target = _upstream(upstream, ca)
+    tls = _shown_certificate(tls_certificate, tls_key)
     token = read_token(token_file) if token_file is not None else None
     maps = read_map(map_file) if map_file is not None else []
     formats = {**{f"map {one.route}": path_map(one) for one in maps}, **INFERENCE_FORMATS}
@@ -140,7 +150,8 @@ def proxy(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
 
     def say_ready() -> None:
         shown = f"[{address}]" if ":" in address else address
-        typer.echo(f"driftwatch proxy listens on http://{shown}:{bound} in front of {upstream}", err=True)
+        scheme = "http" if tls is None else "https"
+        typer.echo(f"driftwatch proxy listens on {scheme}://{shown}:{bound} in front of {upstream}", err=True)
 
     factory = None
     if sys.platform != "win32":
@@ -148,8 +159,17 @@ def proxy(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
 
         factory = uvloop.new_event_loop
     with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(run(listener, make, say_ready))
+        runner.run(run(listener, make, say_ready, tls=tls))
     buffer.close(limits.exit_seconds)
+
+
+def _shown_certificate(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
+    if certificate is None and key is None:
+        return None
+    if certificate is None or key is None:
+        missing = "tls-certificate" if certificate is None else "tls-key"
+        raise SettingError("is missing.", field=missing, remedy="TLS needs a certificate and its key.")
+    return tls_context(certificate, key)
 
 
 def _upstream(url: str, ca: Path | None) -> Upstream:

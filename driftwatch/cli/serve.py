@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from driftwatch.cli.listening import listen, listening_at
+from driftwatch.cli.listening import listen, listening_at, tls_context
 from driftwatch.errors import SettingError
 
 _YOUNG_OBJECTS = 20_000
@@ -43,7 +43,7 @@ def serve(
     from driftwatch.web.app import build_app
     from driftwatch.web.bounded_http import HeadLimits
     from driftwatch.web.guard import is_loopback
-    from driftwatch.web.server import run_app, tls_context
+    from driftwatch.web.server import run_app
 
     keep_little()
     crash_points.arm(os.environ)

@@ -18,6 +18,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from driftwatch.web.problems import problem
 
+MOST_CONNECTIONS = 1_000
 HEAD_SECONDS = 30.0
 """How long a client may take to send a head; it is given up before twice that."""
 
@@ -34,7 +35,7 @@ class HeadLimits:
     headers: int = 100
 
 
-def bounded_http(limits: HeadLimits, most_connections: int) -> type[asyncio.Protocol]:
+def bounded_http(limits: HeadLimits, most_connections: int = MOST_CONNECTIONS) -> type[asyncio.Protocol]:
     """The protocol, for uvicorn to make one a connection."""
     return type("BoundedHttp", (_BoundedHttp,), {"limits": limits, "most_connections": most_connections})
 
@@ -188,4 +189,4 @@ class _BoundedHttp(HttpToolsProtocol):
             self.transport.close()
 
 
-__all__ = ["HEAD_SECONDS", "HeadLimits", "bounded_http"]
+__all__ = ["HEAD_SECONDS", "MOST_CONNECTIONS", "HeadLimits", "bounded_http"]

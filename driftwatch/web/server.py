@@ -11,11 +11,9 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
-from driftwatch.errors import SettingError
-from driftwatch.web.bounded_http import HeadLimits, bounded_http
+from driftwatch.web.bounded_http import MOST_CONNECTIONS, HeadLimits, bounded_http
 
 STOP_SECONDS = 10
-MOST_CONNECTIONS = 1_000
 
 
 def run_app(
@@ -88,26 +86,4 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def tls_context(certificate: Path, key: Path) -> ssl.SSLContext:
-    """TLS 1.2 or later with this certificate.
-
-    Raises
-    ------
-    SettingError
-        A file cannot be read, is no PEM, or the key is another certificate's.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        # Without a password OpenSSL would ask for one at the terminal.
-        context.load_cert_chain(certificate, key, password="")
-    except OSError as error:
-        raise SettingError(
-            f"the certificate and its key cannot be used ({getattr(error, 'reason', None) or error.strerror}).",
-            field="tls_certificate",
-            remedy="Give two PEM files that belong together, the key without a passphrase.",
-        ) from None
-    return context
-
-
-__all__ = ["run_app", "server_of", "tls_context"]
+__all__ = ["run_app", "server_of"]

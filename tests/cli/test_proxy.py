@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,9 +18,11 @@ import pytest
 from typer.testing import CliRunner
 
 from driftwatch import Baseline
+from driftwatch.capture.credentials import trust
 from driftwatch.cli.app import app
 from driftwatch.errors import DriftwatchError
 from tests.cli.test_serve import free_port, running, wait_until
+from tests.web.test_tls import self_signed
 
 
 @pytest.fixture
@@ -56,7 +59,7 @@ def started(*arguments: str) -> tuple[subprocess.Popen[str], str]:
     lines = []
     for line in process.stderr:
         lines.append(line)
-        if found := re.search(r"listens on (http://\S+) ", line):
+        if found := re.search(r"listens on (https?://\S+) ", line):
             return process, found[1]
     raise AssertionError("".join(lines))
 
@@ -114,7 +117,24 @@ def test_it_starts_and_passes_without_a_monitor_and_ends_in_time(model_server: s
     assert time.monotonic() - began < 20
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed here")
+def test_with_a_certificate_it_speaks_tls(model_server: str, tmp_path: Path) -> None:
+    certificate, key = self_signed(tmp_path, "127.0.0.1")
+    process, url = started(
+        "--upstream", model_server, "--monitor", "http://127.0.0.1:9", "--model", "sum",
+        "--tls-certificate", str(certificate), "--tls-key", str(key),
+    )  # fmt: skip
+    assert url.startswith("https://")
+    asked = urllib.request.Request(f"{url}/v1/models/sum:predict", b'{"instances": [[1, 2]]}', method="POST")
+    with urllib.request.urlopen(asked, timeout=30, context=trust(certificate)) as answer:
+        assert json.load(answer) == {"predictions": [3]}
+    assert ended(process) == 0
+
+
 WRONG = [
+    (["--upstream", "http://h", "--tls-key", "key.pem"], "tls-certificate: is missing"),
+    (["--upstream", "http://h", "--tls-key", "a.pem", "--tls-certificate", "b.pem"], "cannot be used"),
     (["--upstream", "localhost:9000"], "upstream: 'localhost:9000' is no address of a server"),
     (["--upstream", "http://h/path"], "upstream: has more than a host and a port"),
     (["--upstream", "http://h:99999"], "is no address"),

@@ -198,24 +198,35 @@ def use_baseline(document: bytes) -> None:
     assert Profile.from_bytes(read, profile.to_bytes()) == profile
 
 
+@cache
+def baseline_document() -> dict[str, Any]:
+    """A good one, which nobody changes."""
+    document: dict[str, Any] = json.loads(baseline().to_json())
+    return document
+
+
 def with_checksum(content: bytes) -> bytes:
     """A document that was not altered on its way, whatever is in it."""
-    from driftwatch.core.baseline_document import _checksum
-
-    document = json.loads(baseline().to_json())
     try:
-        document["baseline"] = json.loads(content)
-        document["checksum"] = _checksum(document["baseline"])
+        return checked(json.loads(content))
     except (ValueError, RecursionError):
         return content
-    return dumped(document)
+
+
+def checked(content: Any) -> bytes:
+    from driftwatch.core.baseline_document import _checksum
+
+    return dumped({**baseline_document(), "baseline": content, "checksum": _checksum(content)})
 
 
 def reshaped_baseline(chance: random.Random) -> bytes:
-    content = json.loads(baseline().to_json())["baseline"]
+    content = baseline_document()["baseline"]
     for _ in range(chance.randrange(1, 3)):
         content = reshaped(content, chance)
-    return with_checksum(dumped(content))
+    try:
+        return checked(content)
+    except ValueError:  # It has text that is no Unicode, of which no check sum is made.
+        return dumped(content)
 
 
 def read_profile(data: bytes) -> None:
@@ -229,6 +240,7 @@ def packed_profile(body: bytes) -> bytes:
     return b"DWP1" + struct.pack("<I", zlib.crc32(packed)) + packed
 
 
+@cache
 def profile_bytes() -> bytes:
     given = reference()
     table = Table({"x": Numbers(given["x"])}, len(given["x"]))

@@ -14,11 +14,11 @@ import pytest
 import driftwatch
 from driftwatch import Client
 from driftwatch.bootstrap import assemble
+from driftwatch.cli.listening import tls_context
 from driftwatch.errors import FileError, ServiceUnavailable, SettingError
 from driftwatch.settings import load_settings
 from driftwatch.testing import MemoryLog, MemorySpool, MemoryState
 from driftwatch.web.app import build_app
-from driftwatch.web.server import tls_context
 from tests.web.conftest import served
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed here")

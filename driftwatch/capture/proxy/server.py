@@ -24,6 +24,8 @@ from driftwatch.capture.traffic import Captured
 if TYPE_CHECKING:
     import ssl
 
+_HANDSHAKE_SECONDS = 10.0
+_LAST_TURNS = 5
 _ENDS = {"cancelled": "cancelled", "bad_request": "client_error", "slow_client": "client_error"}
 
 
@@ -123,6 +125,9 @@ class Proxy:
         for client in list(self.clients):
             client.transport.abort()
         self.pool.close()
+        # What was broken off hears of it in the loop's next turns, of which the loop has none once it is closed.
+        for _ in range(_LAST_TURNS):
+            await asyncio.sleep(0)
 
     def _keep(self, tap: Tap) -> None:
         if not tap.is_whole:
@@ -135,16 +140,26 @@ class Proxy:
 
 
 async def run(
-    listener: socket.socket, make: Callable[[], Proxy], ready: Callable[[], object], stop: asyncio.Event | None = None
+    listener: socket.socket,
+    make: Callable[[], Proxy],
+    ready: Callable[[], object],
+    stop: asyncio.Event | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT (or ``stop``), then end in order."""
+    """Serve, over TLS where a context is given, until SIGTERM or SIGINT (or ``stop``), then end in order."""
     loop = asyncio.get_running_loop()
     proxy = make()
     ending = stop or asyncio.Event()
     if stop is None:
         for one in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(one, ending.set)
-    server = await loop.create_server(lambda: ClientConnection(proxy), sock=listener, backlog=1_024)
+    server = await loop.create_server(
+        lambda: ClientConnection(proxy),
+        sock=listener,
+        backlog=1_024,
+        ssl=tls,
+        ssl_handshake_timeout=None if tls is None else _HANDSHAKE_SECONDS,
+    )
     ready()
     pause = min(1.0, max(0.05, proxy.timeout_seconds / 4))
     while not ending.is_set():

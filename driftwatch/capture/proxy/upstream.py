@@ -246,9 +246,9 @@ class Pool:
             self._idle.popleft().transport.close()
 
     def close(self) -> None:
-        """Close all idle connections."""
+        """Break all idle connections off: saying goodbye over TLS takes time that there is none of at the end."""
         while self._idle:
-            self._idle.pop().transport.close()
+            self._idle.pop().transport.abort()
 
 
 __all__ = ["MOST_IDLE", "REUSED_FOR_SECONDS", "Asker", "Pool", "UpstreamConnection"]

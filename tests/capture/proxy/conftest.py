@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -51,6 +52,9 @@ def start(model_server: ModelServer, service: Any) -> Iterator[Start]:
         monitor: str | None = None,
         upstream_port: int | None = None,
         held: BufferLimits | None = None,
+        tls: ssl.SSLContext | None = None,
+        upstream_tls: ssl.SSLContext | None = None,
+        upstream_host: str = "127.0.0.1",
         **rules: Any,
     ) -> Running:
         known = dict(INFERENCE_FORMATS) if formats is None else formats
@@ -73,7 +77,7 @@ def start(model_server: ModelServer, service: Any) -> Iterator[Start]:
         async def main() -> None:
             loop = asyncio.get_running_loop()
             proxy = Proxy(
-                Upstream("127.0.0.1", upstream_port or model_server.port),
+                Upstream(upstream_host, upstream_port or model_server.port, upstream_tls),
                 limits or ProxyLimits(drain_seconds=0.5),
                 TapRules(formats=known, **rules),
                 buffer,
@@ -81,7 +85,7 @@ def start(model_server: ModelServer, service: Any) -> Iterator[Start]:
             )
             stop = asyncio.Event()
             made.append((proxy, loop, stop))
-            await run(listener, lambda: proxy, up.set, stop)
+            await run(listener, lambda: proxy, up.set, stop, tls)
 
         def serve() -> None:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -77,7 +78,8 @@ class Wire:
 class ModelServer:
     """Listens; every connection is handed to the test, or answered by a script a request."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.listener.settimeout(10)
         self.port = self.listener.getsockname()[1]
@@ -87,6 +89,9 @@ class ModelServer:
     def accept(self) -> Wire:
         end, _ = self.listener.accept()
         self.connections += 1
+        if self._tls is not None:
+            end.settimeout(10)
+            end = self._tls.wrap_socket(end, server_side=True)
         wire = Wire(end)
         self._wires.append(wire)
         return wire
