@@ -228,6 +228,7 @@ class Buffer(Generic[HeldT]):
         with self._lock:
             self._closed = True
             self._give_up_at = deadline
+            before = self._dropped[Dropped.CLOSED]
         sent = self.flush(timeout_seconds)
         left: list[HeldT] = []
         while self._calls:
@@ -240,7 +241,8 @@ class Buffer(Generic[HeldT]):
         thread = self._thread
         if thread is not None and thread.is_alive():
             thread.join(max(0.0, deadline - time.monotonic()))
-        return sent
+        # A flush is over, too, when what was left was given up at the last moment.
+        return sent and self._dropped[Dropped.CLOSED] == before
 
     def begin_in_child(self) -> None:
         """After a fork: what is held is the parent's to send, and its thread did not come along."""
