@@ -132,14 +132,16 @@ def judge_without_reference(
     policy: JudgePolicy,
     window_seconds: float | None,
     *,
+    segment: str,
     turn: Turn = ALONE,
 ) -> Judgement:
     """Say of each of these kinds that there is nothing to compare with.
 
-    So of a segment that the reference had no rows of, or that the baseline was not told to tell apart: a segment is no
-    random sample of all rows, and would seem to drift for ever.
+    So of a segment that the reference had too few rows of, that the baseline was not told to tell apart, or that only
+    events name. The whole reference does not take its place: a segment is no random sample of all rows, so that it
+    would seem to drift for ever, and the false-alarm budget holds for the null hypothesis of no drift alone.
     """
-    text = "The baseline holds no reference of this segment to compare with."
+    text = _without_reference(segment)
     verdicts = tuple(
         Verdict(
             kind=kind,
@@ -153,6 +155,20 @@ def judge_without_reference(
         if kind in kinds
     )
     return Judgement(findings=(), verdicts=verdicts, memory=memory)
+
+
+def _without_reference(segment: str) -> str:
+    column, found, value = segment.partition("=")
+    if found:
+        return (
+            f"The baseline holds no reference of {segment} to compare with: it was fitted without --segment {column}, "
+            f"or the reference had too few rows of {value}."
+        )
+    return (
+        f"Events name the segment {segment} themselves, so that the reference has no rows of it to compare with. "
+        "Its rows are counted and its quality is measured. Make it a column of the model, and fit the baseline with "
+        "--segment, to have it judged."
+    )
 
 
 def judge_quality(

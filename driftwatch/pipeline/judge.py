@@ -226,7 +226,9 @@ class Judge:
         turn = self._turn(streams, due)
         reference = baseline if key.segment == ALL_ROWS else baseline.segments.get(key.segment)
         if reference is None:
-            judgement = judge_without_reference(baseline, _KINDS[stage], memory, policy, plan.seconds, turn=turn)
+            judgement = judge_without_reference(
+                baseline, _KINDS[stage], memory, policy, plan.seconds, segment=key.segment, turn=turn
+            )
         elif stage is WindowStage.CLOSED:
             judgement = judge_inputs(reference, sums.profile, memory, policy, plan.seconds, turn=turn)
         else:

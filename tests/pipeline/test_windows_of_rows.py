@@ -165,7 +165,10 @@ def test_an_events_own_segment_is_one_where_its_value_is_declared(segmented) -> 
         send(segmented, day)
     for day in days(2, segment="us", name="us"):
         send(segmented, day)
-    assert [one.rows for one in told(segmented, "eu")] == [200]
+    [window] = told(segmented, "eu")
+    assert window.rows == 200
+    assert {one.reason for one in window.verdicts} == {VerdictReason.NO_REFERENCE}
+    assert all("Events name the segment eu themselves" in one.text for one in window.verdicts)
     assert told(segmented, "us") == []
 
 
@@ -175,6 +178,7 @@ def test_a_segment_that_the_baseline_does_not_tell_apart_is_measured_and_alerts_
     assert {one.segment for one in segmented.service.operations.alerts()} == {""}
     window = told(segmented, "carrier=AA")[0]
     assert {one.reason for one in window.verdicts} == {VerdictReason.NO_REFERENCE}
+    assert all("fitted without --segment carrier" in one.text for one in window.verdicts)
     assert window.status is Status.INSUFFICIENT_DATA
     assert window.performance["mae"] > 8
 
