@@ -391,7 +391,7 @@ class Connection(asyncio.Transport):
 def protocol_config() -> uvicorn.Config:
     config = uvicorn.Config(
         build_app(service(), load_settings()),
-        http=bounded_http(HeadLimits(2_000, 20)), lifespan="off", ws="none", log_config=None, access_log=False,
+        http=bounded_http(HeadLimits(2_000, 20), 100), lifespan="off", ws="none", log_config=None, access_log=False,
     )  # fmt: skip
     config.load()
     logging.getLogger("uvicorn").setLevel(logging.CRITICAL)

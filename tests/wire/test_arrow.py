@@ -12,7 +12,7 @@ from driftwatch.core.events import Batch, LabelBatch, PredictionBatch
 from driftwatch.core.table import Names, Numbers, Table, Values
 from driftwatch.errors import StoreError
 from driftwatch.testing import as_rows, prediction_batch
-from driftwatch.wire.arrow import decode, encode
+from driftwatch.wire.arrow import decode, encode, whole_texts_of
 
 TEXTS = st.text(max_size=8)
 INT64 = st.integers(-(2**63), 2**63 - 1)
@@ -161,3 +161,15 @@ def test_an_altered_byte_is_refused_or_gives_a_batch_that_can_be_read(position: 
     except StoreError:
         return
     assert len(as_rows(batch)) == len(batch)
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
+def test_texts_of_a_part_of_an_array_are_those_of_the_part(kind) -> None:
+    array = pa.array(["a", "bb", "née", ""], kind)
+    assert list(whole_texts_of(array[1:])) == ["bb", "née", ""]
+    assert list(whole_texts_of(array[:0])) == []
+    assert list(whole_texts_of(pa.array(["", ""], kind))) == ["", ""]
+    (inside,) = pa.StructArray.from_arrays([array], ["x"])[1:3].flatten()
+    assert list(whole_texts_of(inside)) == ["bb", "née"]
+    with pytest.raises(TypeError):
+        whole_texts_of(pa.array(["a", None], kind))
