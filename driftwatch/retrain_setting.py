@@ -30,6 +30,7 @@ from driftwatch.setting_types import Duration
 _KINDS = tuple(kind.value for kind in AlertKind)
 _REMEDY = (
     f'Write a kind of alert ({", ".join(_KINDS)}) or a table: {{ measure = "mae", worse_by = "20%" }}, '
+    '{ estimated = "mae", worse_by = "20%" }, '
     '{ age = "90d" }, { labels = 10000 }, { all = [...] }, { any = [...] }.'
 )
 
@@ -42,6 +43,8 @@ def _condition(value: Any, *, nested: bool = False) -> Condition:
     match value:
         case {"measure": str(measure), "worse_by": (str() | float() | int()) as by} if len(value) == 2:
             return QualityBelow.parse(measure, by)
+        case {"estimated": str(measure), "worse_by": (str() | float() | int()) as by} if len(value) == 2:
+            return QualityBelow.parse(measure, by, estimated=True)
         case {"age": str(age)} if len(value) == 1:
             return ModelAge(parse_duration(age))
         case {"labels": int(labels)} if len(value) == 1 and labels > 0 and not isinstance(labels, bool):

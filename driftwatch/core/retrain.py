@@ -24,6 +24,7 @@ from driftwatch.core.retrain_policy import (
     RetrainPolicy,
     conditions,
 )
+from driftwatch.core.window_quality import EstimatedMeasure
 
 
 class RetrainReason(StrEnum):
@@ -55,6 +56,8 @@ class RetrainFacts:
         Whether the stream is of the version that answers now.
     qualities
         Measures of the stream's newest windows that had labels enough, newest first.
+    estimates
+        What was expected of the stream's newest windows without labels, newest first.
     reference
         The same measures when the baseline was fitted.
     age
@@ -69,6 +72,7 @@ class RetrainFacts:
     alerts: Sequence[Alert] = ()
     is_current_version: bool = True
     qualities: Sequence[Mapping[str, float]] = ()
+    estimates: Sequence[Mapping[str, EstimatedMeasure]] = ()
     reference: Mapping[str, float] = field(default_factory=dict)
     age: timedelta | None = None
     labels: int = 0
@@ -214,13 +218,19 @@ def _is_unnamed(alert: Alert) -> bool:
 
 
 def _quality_below(when: QualityBelow, policy: RetrainPolicy, facts: RetrainFacts) -> tuple[Call, ...]:
-    reference = facts.reference.get(when.measure)
-    newest = [one[when.measure] for one in facts.qualities[: policy.windows] if when.measure in one]
+    reference, name = facts.reference.get(when.measure), when.measure
+    newest = [one[name] for one in facts.qualities[: policy.windows] if name in one]
+    surely = newest
+    if when.estimated:
+        expected = [one[name] for one in facts.estimates[: policy.windows] if name in one]
+        newest = [one.value for one in expected]
+        surely = [when.best(one.lower, one.upper) for one in expected]
     if reference is None or len(newest) < policy.windows:
         return ()
-    if not all(when.is_worse(value, reference) for value in newest):
+    if not all(when.is_worse(value, reference) for value in surely):
         return ()
-    text = f"{when.measure} {newest[0]:.4g}, in the reference {reference:.4g}: beyond {when.limit(reference):.4g}"
+    said = f"estimated {name}" if when.estimated else name
+    text = f"{said} {newest[0]:.4g}, in the reference {reference:.4g}: beyond {when.limit(reference):.4g}"
     return (Call(name=when.name, text=text if policy.windows == 1 else f"{text} for {policy.windows} windows"),)
 
 

@@ -33,15 +33,17 @@ class AlertFires:
 class QualityBelow:
     """A measure of quality is worse than the reference's by more than ``by``, whatever the alerts say.
 
-    ``by`` is a share of the reference's where ``relative``, else in the measure's own units.
+    ``by`` is a share of the reference's where ``relative``, else in the measure's own units. Where ``estimated``, it is
+    what was expected without labels that counts, and its whole interval has to be worse.
     """
 
     measure: str
     by: float
     relative: bool
+    estimated: bool = False
 
     @classmethod
-    def parse(cls, measure: str, worse_by: str | float) -> QualityBelow:
+    def parse(cls, measure: str, worse_by: str | float, *, estimated: bool = False) -> QualityBelow:
         """Read ``"20%"`` as a share of the reference's, and a number as it is.
 
         Raises
@@ -52,7 +54,7 @@ class QualityBelow:
         Examples
         --------
         >>> QualityBelow.parse("mae", "20%")
-        QualityBelow(measure='mae', by=0.2, relative=True)
+        QualityBelow(measure='mae', by=0.2, relative=True, estimated=False)
         """
         if measure not in measures():
             known = ", ".join(measures())
@@ -60,12 +62,12 @@ class QualityBelow:
         match = _MARGIN.fullmatch(str(worse_by))
         if match is None or isinstance(worse_by, bool):
             raise InputError(f"{worse_by!r} is no margin.", field="worse_by", remedy='Write 0.05, or "20%".')
-        return cls(measure, float(match[1]) / (100.0 if match[2] else 1.0), bool(match[2]))
+        return cls(measure, float(match[1]) / (100.0 if match[2] else 1.0), bool(match[2]), estimated)
 
     @property
     def name(self) -> str:
         """What it is called in texts and metrics."""
-        return "quality_below"
+        return "estimated_quality_below" if self.estimated else "quality_below"
 
     def limit(self, reference: float) -> float:
         """The last value that is not worse by too much."""
@@ -76,6 +78,10 @@ class QualityBelow:
         """Whether a value is beyond the limit; one that is not defined is not."""
         limit = self.limit(reference)
         return value < limit if MEASURES[self.measure].better is Better.HIGHER else value > limit
+
+    def best(self, lower: float, upper: float) -> float:
+        """The better end of an interval."""
+        return upper if MEASURES[self.measure].better is Better.HIGHER else lower
 
 
 @dataclass(frozen=True, slots=True)

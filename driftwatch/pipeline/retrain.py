@@ -31,6 +31,7 @@ from driftwatch.core.retrain_policy import (
     conditions,
 )
 from driftwatch.core.segments import ALL_ROWS
+from driftwatch.core.window_quality import EstimatedMeasure
 from driftwatch.core.windows import from_microseconds, to_microseconds, watermark
 from driftwatch.identifiers import uuid7
 from driftwatch.pipeline import marks
@@ -140,15 +141,21 @@ class Asker:
         moment = self._moment(transaction, stream.model)
         began = transaction.mark(marks.began(stream.model, stream.model_version))
         qualities: list[Mapping[str, float]] = []
+        estimates: list[Mapping[str, EstimatedMeasure]] = []
         reference: Mapping[str, float] = {}
-        if any(isinstance(one, QualityBelow) for one in conditions(policy.when)):
-            qualities = [dict(one.performance) for one in self._complete(transaction, stream, policy.windows)]
+        below = [one for one in conditions(policy.when) if isinstance(one, QualityBelow)]
+        if below:
             reference = self._reference(transaction, stream)
+        if not all(one.estimated for one in below):
+            qualities = [dict(one.performance) for one in self._complete(transaction, stream, policy.windows)]
+        if any(one.estimated for one in below):
+            estimates = _expected(transaction, stream, policy.windows)
         return RetrainFacts(
             moment=moment,
             alerts=situation.alerts,
             is_current_version=current_of(transaction.baselines(stream.model)).model_version == stream.model_version,
             qualities=qualities,
+            estimates=estimates,
             reference=reference,
             age=moment - from_microseconds(began) if began else None,
             labels=transaction.mark(marks.labels(stream.model)) - transaction.mark(marks.labels_used(stream.model)),
@@ -256,6 +263,12 @@ class Asker:
             return now
         received = reader.mark(marks.latest_received(model))
         return from_microseconds(watermark(latest, received, to_microseconds(now)))
+
+
+def _expected(reader: StateReader, stream: StreamKey, limit: int) -> list[Mapping[str, EstimatedMeasure]]:
+    """What was expected of the newest windows without labels, newest first; empty of those where nothing was."""
+    found = reader.windows(stream.model, model_version=stream.model_version, segment=stream.segment, limit=limit)
+    return [one.quality.estimate.measures if one.quality.estimate is not None else {} for one in found]
 
 
 def watched_version(reader: StateReader, episode: RetrainEpisode) -> str:

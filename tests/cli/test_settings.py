@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from driftwatch.core.policy import DEFAULT_SHARES
 from driftwatch.core.records import AlertKind, ColumnKind, RetrainState, ThresholdOrigin
 from driftwatch.core.retrain_policy import (
     AlertFires,
@@ -56,7 +57,10 @@ def test_a_file_says_how_windows_are_judged(tmp_path: Path) -> None:
 
 def test_kinds_of_alert_that_are_left_out_keep_their_share(tmp_path: Path) -> None:
     shares = judge_policy(load_settings(written(tmp_path, "shares = { quality = 0.6 }"))).shares
-    assert (shares[AlertKind.QUALITY], shares[AlertKind.FEATURE_DRIFT]) == (0.6, 0.4)
+    assert (shares[AlertKind.QUALITY], shares[AlertKind.FEATURE_DRIFT]) == (
+        0.6,
+        DEFAULT_SHARES[AlertKind.FEATURE_DRIFT],
+    )
 
 
 def test_the_environment_says_the_same_in_json(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,8 +26,8 @@ def loans(n: int, seed: int, *, shift: float = 0.0, flipped: bool = False) -> pd
     return pd.DataFrame({"amount": amount, "score": score, "prediction": score > 0.5, "paid": label})
 
 
-def loaning(make_world: Any) -> Any:
-    one = make_world(window="1d", label_wait="2d")
+def loaning(make_world: Any, **options: Any) -> Any:
+    one = make_world(window="1d", label_wait="2d", **options)
     one.register(
         Baseline.fit(
             loans(4_000, 0), model="flights", task="binary", label="paid", prediction="prediction", score="score"
@@ -103,6 +103,21 @@ def test_after_labels_contradicted_it_nothing_is_said_until_they_agree_again(wor
     assert {one.reason for one in while_wrong} == {EstimateReason.CONTRADICTED}
     assert {one.reason for one in since} == {None}
     assert all(one.measures for one in in_time)
+
+
+def test_a_policy_may_ask_for_a_retrain_on_what_is_expected_alone(make_world: Any) -> None:
+    one = loaning(make_world, retrain={"any": [{"estimated": "accuracy", "worse_by": 0.05}]})
+    for number in range(3):
+        day(one, number, loans(600, number), labelled=False)
+    assert one.service.operations.retrains() == []
+    rows = loans(600, 9)
+    rows["amount"] *= 0.2
+    rows["score"] = 1.0 / (1.0 + np.exp(-2.0 * rows.amount))
+    for number in range(3, 5):
+        day(one, number, rows, labelled=False)
+    (episode,) = one.service.operations.retrains()
+    assert episode.calls == ("estimated_quality_below",)
+    assert episode.reason.startswith("estimated accuracy 0.")
 
 
 def test_the_order_of_rows_makes_no_difference(make_world: Any, world: Any) -> None:
