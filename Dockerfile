@@ -15,11 +15,12 @@ RUN python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist 
 # A fifth of what the packages install is their own tests. The counting loops are compiled here, for any processor and
 # for those with AVX2, so that no container compiles at its start. -P: in /build lie the sources.
 COPY deploy/image/driftwatch-with-kernels /opt/driftwatch/bin/
+COPY deploy/image/compile_kernels.py /build/
 RUN find /opt/driftwatch/lib -type d -name tests -prune -exec rm -rf {} + \
     && export NUMBA_CPU_FEATURES= && levels=generic \
     && if [ "$(uname -m)" = x86_64 ]; then levels="generic x86-64-v3"; fi \
     && for level in $levels; do \
-         NUMBA_CPU_NAME=$level /opt/driftwatch/bin/python -P -c "import driftwatch.core.two_sample_kernels" || exit 1; \
+         NUMBA_CPU_NAME=$level /opt/driftwatch/bin/python -P /build/compile_kernels.py || exit 1; \
        done
 
 FROM python:3.12-slim-bookworm
