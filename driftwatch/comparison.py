@@ -21,6 +21,7 @@ from driftwatch.core.multivariate.rows import RowSample
 from driftwatch.core.multivariate.samples import MOST_ROWS
 from driftwatch.core.multivariate.together import Choice, chosen_tests, for_columns, judged_together
 from driftwatch.core.performance.own import OwnMeasure
+from driftwatch.core.row_loss import LabelledRows
 from driftwatch.core.table import Numbers
 from driftwatch.core.two_samples import KeptNumbers
 from driftwatch.errors import FileError, InputError, ReferenceDataError
@@ -44,7 +45,7 @@ class Report(core.Report):
 
     def to_json(self) -> str:
         """The report as JSON; what is undefined is ``null``."""
-        document = {
+        document: dict[str, Any] = {
             "model": self.model,
             "model_version": self.model_version,
             "status": self.status.value,
@@ -66,7 +67,10 @@ class Report(core.Report):
             "together": [_joint_document(one) for one in self.joint],
             "quality": quality_document(self),
             "estimate": estimate_document(self.estimate),
+            "matters": [one.to_document() for one in self.impacts],
         }
+        if self.weak is not None:
+            document["weak_segments"] = self.weak.to_document()
         return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
 
     def to_html(self) -> str:
@@ -103,6 +107,7 @@ def compare(
     together: Choice = False,
     reference_rows: Any = None,
     measures: Mapping[str, OwnMeasure] | None = None,
+    weak_segments: bool = False,
     **fit: Any,
 ) -> Report:
     """Compare live rows with a reference.
@@ -125,13 +130,17 @@ def compare(
     together
         Look at the features together, too: True for all tests of `driftwatch.core.multivariate.JOINT_TESTS`, names of
         some, or a mapping of names to tolerances. A fifth of the budget is theirs then
-        (`driftwatch.core.multivariate.together`). reference_rows
+        (`driftwatch.core.multivariate.together`).
+    reference_rows
         Where ``reference`` is a baseline, which holds none: the rows for ``together``, a frame or an iterator of
         frames. Of many rows a uniform sample is kept.
     measures
         Your own measures of quality, by name: functions of the labelled rows, which they get as a mapping of the
         baseline's columns to arrays (numbers as ``float64``, names as objects). One that answers with a number a row
         is their mean; one that answers with one number is what it says, and needs ``live`` to be one frame.
+    weak_segments
+        Look among the labelled rows for segments that the model is worse on (`driftwatch.core.weak_segments`): the
+        report's ``weak``.
     **fit
         For `Baseline.fit`, where ``reference`` is rows.
 
@@ -207,12 +216,16 @@ def compare(
     judging = policy or JudgePolicy(budget=FalseAlarmBudget.parse(DEFAULT_BUDGET))
     if false_alarms is not None:
         judging = replace(judging, budget=FalseAlarmBudget.parse(false_alarms))
+    labelled = LabelledRows(baseline.schema) if weak_segments else None
+    aside = [] if labelled is None else [labelled.sample]
     if not tests:
-        return _shown(core.compared(baseline, counted_live(baseline, live, kept, own=measures or {}), judging))
+        alone = core.compared(baseline, counted_live(baseline, live, kept, aside, own=measures or {}), judging)
+        return _shown(replace(alone, weak=None if labelled is None else labelled.found()))
     timestamp = baseline.schema.timestamp
     sample = RowSample(baseline.schema.features, MOST_ROWS, timestamp=timestamp)
     by_column = replace(judging, budget=for_columns(judging.budget))
-    report = core.compared(baseline, counted_live(baseline, live, kept, sample, own=measures or {}), by_column)
+    counted = counted_live(baseline, live, kept, [*aside, sample], own=measures or {})
+    report = core.compared(baseline, counted, by_column)
     rows = RowSample(baseline.schema.features, timestamp=timestamp, error=ReferenceDataError)
     for part in _parts(reference_rows):
         rows.add(part)
@@ -224,6 +237,7 @@ def compare(
             joint=found.findings,
             verdicts=(*report.verdicts, found.verdict),
             run_length=judging.budget.run_length(None),
+            weak=None if labelled is None else labelled.found(),
         )
     )
 

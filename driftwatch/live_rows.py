@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -38,7 +38,7 @@ def counted_live(
     baseline: Baseline,
     live: Any,
     kept: Kept,
-    sample: RowSample | None = None,
+    samples: Sequence[RowSample] = (),
     *,
     own: Mapping[str, OwnMeasure],
 ) -> core.Live:
@@ -52,20 +52,20 @@ def counted_live(
         A frame, or an iterator of frames.
     kept
         The reference's values, where they are known: exact statistics come of them.
-    sample
-        Where a sample of the rows is wanted, what takes it.
+    samples
+        Where samples of the rows are wanted, what takes them.
     own
         The user's own measures of labelled rows.
     """
     if not isinstance(live, Iterator):
-        if sample is not None:
+        for sample in samples:
             sample.add(live)
         return _counted(baseline, live, kept, own)
     profile, sums, estimate = Profile.empty(baseline), None, no_sums(baseline)
     unread: dict[str, str] = {}
     labelled: Profile | None = Profile.empty(baseline)
     for part in live:
-        if sample is not None:
+        for sample in samples:
             sample.add(part)
         counted = _counted(baseline, part, nothing_kept, own)
         for name in counted.own:

@@ -17,7 +17,11 @@ from driftwatch.cli.output import check_writable, console, write_whole
 from driftwatch.errors import InputError, SettingError
 
 if TYPE_CHECKING:
-    pass
+    import pyarrow as pa
+
+    from driftwatch.core.event_names import EventNames
+    from driftwatch.core.row_loss import LabelledRows
+    from driftwatch.core.schema import Schema
 
 ALERTED = 1
 
@@ -68,6 +72,10 @@ def backtest(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
     score: Annotated[list[str] | None, typer.Option(help="Column with a probability; one a class.")] = None,
     label: Annotated[str | None, typer.Option(help="Column with the truth.")] = None,
     timestamp: Annotated[str | None, typer.Option(help="Column with the time of each row.")] = None,
+    weak_segments: Annotated[
+        bool,
+        typer.Option("--weak-segments", help="Find segments of the labelled rows that the model is worse on, too."),
+    ] = False,
     hash_columns: HashedColumns = None,
     hash_key_file: HashKeyFile = None,
     report_format: Annotated[
@@ -91,7 +99,9 @@ def backtest(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
     """
     from driftwatch.cli.backtest_table import as_document, print_histories, table_text
     from driftwatch.cli.files import read_baseline
+    from driftwatch.cli.where_table import print_weak_segments
     from driftwatch.core.event_names import EventNames
+    from driftwatch.core.row_loss import LabelledRows
     from driftwatch.monitor.backtest import backtest as run_backtest
     from driftwatch.sources.files import FileBatches
 
@@ -110,16 +120,18 @@ def backtest(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
         },
     }
     options = {name: value for name, value in options.items() if value is not None}
+    labelled = LabelledRows(fitted.schema) if weak_segments else None
     names = EventNames(prediction=prediction, scores=tuple(score or ()), label=label, event_time=timestamp)
     with _progress(events) as went_by:
         parts = FileBatches(events, _PART_ROWS, on_progress=went_by)
         histories = run_backtest(
             fitted,
-            (hashed(part, hash_columns, hash_key_file) for part in parts),
+            _watched((hashed(part, hash_columns, hash_key_file) for part in parts), labelled, fitted.schema, names),
             _runs(config or [], options),
             columns=names,
             known_changes=[_change(one) for one in known_change or ()],
         )
+    weak = None if labelled is None else labelled.found()
     title = f"{fitted.model} {fitted.model_version}"
     wanted = report_format or _BY_EXTENSION.get("" if output is None else output.suffix.lower(), ReportFormat.TABLE)
 
@@ -127,9 +139,9 @@ def backtest(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
         if wanted is ReportFormat.HTML:
             from driftwatch.reports.backtest_page import rendered
 
-            return rendered(title, histories)
+            return rendered(title, histories, weak)
         if wanted is ReportFormat.JSON:
-            return json.dumps(as_document(histories), indent=2, ensure_ascii=False, allow_nan=False)
+            return json.dumps(as_document(histories, weak), indent=2, ensure_ascii=False, allow_nan=False)
         return table_text(title, histories)
 
     if output is not None:
@@ -138,8 +150,24 @@ def backtest(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
         typer.echo(written())
     else:
         print_histories(title, histories, console())
+        if weak is not None:
+            print_weak_segments(weak, console())
     if fail_on_alert and any(one.alerts for one in histories):
         raise typer.Exit(ALERTED)
+
+
+def _watched(
+    parts: Iterator[pa.Table], labelled: LabelledRows | None, schema: Schema, given: EventNames
+) -> Iterator[pa.Table]:
+    """The parts of the file, each shown to who looks for weak segments under the baseline's names."""
+    from driftwatch.core.event_names import EventNames
+
+    for part in parts:
+        if labelled is not None:
+            names = EventNames.found(part.column_names, schema, given)
+            own = {names.prediction: schema.prediction, names.label: schema.label, names.event_time: schema.timestamp}
+            labelled.add({own.get(name) or name: part[name] for name in part.column_names})
+        yield part
 
 
 def _runs(configs: list[Path], options: dict[str, Any]) -> list[Any]:

@@ -15,6 +15,7 @@ from driftwatch.cli.output import PIPE_WIDTH
 from driftwatch.cli.report_table import plain
 from driftwatch.core.history import History
 from driftwatch.core.records import AlertKind
+from driftwatch.core.weak_segments import WeakSegments
 from driftwatch.reports.backtest_words import (
     alert_delay,
     detection_text,
@@ -29,16 +30,18 @@ _MOST_ALERTS = 20
 _MOST_TRIGGERS = 5
 
 
-def as_document(histories: Sequence[History]) -> dict[str, Any]:
+def as_document(histories: Sequence[History], weak: WeakSegments | None = None) -> dict[str, Any]:
     """What ``--format json`` prints: of one run its windows, alerts and triggers; of several, that of each by name.
 
     Where windows are of rows, ``start`` and ``end`` are rows, from 0; else they are times. ``evidence`` is the
-    largest of the kinds', as a share of what alarms.
+    largest of the kinds', as a share of what alarms. ``weak_segments`` is there where they were looked for.
     """
+    found: dict[str, Any] = {} if weak is None else {"weak_segments": weak.to_document()}
     documents = [_document(one) for one in histories]
     if len(documents) == 1:
-        return documents[0]
-    return {"runs": [{"name": one.name, **document} for one, document in zip(histories, documents, strict=True)]}
+        return documents[0] | found
+    runs = [{"name": one.name, **document} for one, document in zip(histories, documents, strict=True)]
+    return {"runs": runs} | found
 
 
 def _document(history: History) -> dict[str, Any]:

@@ -69,6 +69,10 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
     share: Annotated[
         list[str] | None, typer.Option(help="A kind of alert's part of the false alarms: label_drift=0.3.")
     ] = None,
+    weak_segments: Annotated[
+        bool,
+        typer.Option("--weak-segments", help="Find segments of the labelled rows that the model is worse on."),
+    ] = False,
     hash_columns: HashedColumns = None,
     hash_key_file: HashKeyFile = None,
     together: Annotated[
@@ -102,10 +106,13 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
 
     Example: driftwatch check baseline.json --url http://localhost:8000 --from 2013-04-01 --to 2013-05-01
 
+    Example: driftwatch check baseline.json --data ./driftwatch-data --from 2013-04-01 --weak-segments
+
     Example: driftwatch check baseline.json last-week.parquet --threshold psi=0.2 --p-value amount.ks=0.001
     """
     from driftwatch.cli.judging import JudgingOptions, chosen_policy
     from driftwatch.cli.report_table import print_summary, print_table
+    from driftwatch.cli.where_table import print_where
 
     def prepared(rows: pa.Table) -> pa.Table:
         return hashed(rows, hash_columns, hash_key_file)
@@ -140,13 +147,15 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
         ),
         prepared=prepared,
     )
-    report = rows.compared(policy, tests)
+    report = rows.compared(policy, tests, weak_segments=weak_segments)
     wanted = report_format or _BY_EXTENSION.get("" if output is None else output.suffix.lower(), ReportFormat.TABLE)
     if output is not None:
         write_whole(output, _written(report, wanted))
         print_summary(report, console())
+        print_where(report, console())
     elif wanted is ReportFormat.TABLE:
         print_table(report, console())
+        print_where(report, console())
     else:
         typer.echo(_written(report, wanted))
     if report.status in (Status.DRIFT, Status.ERROR):

@@ -98,7 +98,7 @@ class CheckedRows:
     log: LogSource
     prepared: Prepared
 
-    def compared(self, policy: JudgePolicy, together: Choice) -> Report:
+    def compared(self, policy: JudgePolicy, together: Choice, *, weak_segments: bool = False) -> Report:
         """Read and compare them. Of a log's rows, and of a reference's, memory holds a batch and a sample.
 
         Raises
@@ -113,7 +113,14 @@ class CheckedRows:
             live = self._live(opened)
             reference = self._reference(opened) if together else None
             with progress_notice("Comparing …"):
-                return compare(self.baseline, live, policy=policy, together=together, reference_rows=reference)
+                return compare(
+                    self.baseline,
+                    live,
+                    policy=policy,
+                    together=together,
+                    reference_rows=reference,
+                    weak_segments=weak_segments,
+                )
 
     def _check(self, *, looks_together: bool) -> None:
         from_log = bool(self.stretch) or (self.current is None and self.log.given)

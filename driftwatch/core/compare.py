@@ -14,6 +14,7 @@ from driftwatch.core.conclusion import worst
 from driftwatch.core.estimators.estimate import Estimate, EstimateSums
 from driftwatch.core.estimators.estimator import estimated
 from driftwatch.core.evidence import EvidenceMemory
+from driftwatch.core.impact import Impact, impacts
 from driftwatch.core.judge import KIND_OF_ROLE, JudgePolicy, Measured, judge_inputs, judge_labels
 from driftwatch.core.multivariate.finding import JointFinding
 from driftwatch.core.performance import Measure, PerformanceSums
@@ -29,6 +30,7 @@ from driftwatch.core.records import (
     Verdict,
 )
 from driftwatch.core.selection import compared_labelled
+from driftwatch.core.weak_segments import WeakSegments
 from driftwatch.core.window_quality import LabelSelection
 from driftwatch.errors import DriftwatchError
 
@@ -77,6 +79,14 @@ class Report:
     selection: tuple[LabelSelection, ...] = ()
     estimate: Estimate | None = field(default=None, repr=False, compare=False)
     run_length: float = math.nan
+    weak: WeakSegments | None = None
+
+    @property
+    def impacts(self) -> tuple[Impact, ...]:
+        """The features that drift or may, those that matter most to the model first."""
+        if self.baseline is None or self.profile is None:
+            return ()
+        return impacts(self.baseline, self.profile, self.findings, self.verdicts)
 
     @property
     def status(self) -> Status:

@@ -159,10 +159,10 @@ class Chronicle:
         return self._seen[at] if at >= 0 else 0
 
     def _went_on(self, alert: Alert, seen: int, at: datetime) -> None:
-        point = replace(self.alerts[alert.alert_id], columns=alert.columns, evidence=alert.evidence)
+        """What was told when it fired stays so: columns that join it later are in the windows."""
         if alert.state is AlertState.RESOLVED:
-            point = replace(point, resolved_row=seen, resolved_at=at)
-        self.alerts[alert.alert_id] = point
+            point = self.alerts[alert.alert_id]
+            self.alerts[alert.alert_id] = replace(point, resolved_row=seen, resolved_at=at)
 
 
 __all__ = ["Chronicle"]

@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from driftwatch import __version__
 from driftwatch.core.history import AlertPoint, History
 from driftwatch.core.records import AlertKind
+from driftwatch.core.weak_segments import WeakSegments
 from driftwatch.reports import backtest_words, wording
 from driftwatch.reports.timeline import HEIGHT, WIDTH, Timeline
 
@@ -53,7 +54,7 @@ class Shown:
     settings: tuple[tuple[str, str], ...]
 
 
-def rendered(title: str, histories: Sequence[History]) -> str:
+def rendered(title: str, histories: Sequence[History], weak: WeakSegments | None = None) -> str:
     """The page.
 
     Parameters
@@ -62,6 +63,8 @@ def rendered(title: str, histories: Sequence[History]) -> str:
         Such as the model's name and version.
     histories
         One a run, of the same stream; at least one.
+    weak
+        The weak segments of its labelled rows, where they were looked for.
 
     Returns
     -------
@@ -81,6 +84,7 @@ def rendered(title: str, histories: Sequence[History]) -> str:
             setting_names=names,
             changes=[backtest_words.place(histories[0], one.row, one.at) for one in histories[0].changes],
             most=MOST_ALERTS,
+            weak=weak,
             style=_style(),
             version=__version__,
             width=WIDTH,
@@ -171,7 +175,12 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     environment.filters.update(
-        arrows=wording.arrows, counted=wording.counted, number=wording.number, words=wording.words
+        p_value=wording.p_value,
+        share=wording.share,
+        arrows=wording.arrows,
+        counted=wording.counted,
+        number=wording.number,
+        words=wording.words,
     )
     return environment
 

@@ -172,3 +172,21 @@ def test_wrong_use_is_said_in_a_line(folder: Path, arguments: tuple[str, ...], s
         cli.main()
     assert ended.value.code == WRONG_USE
     assert said in capsys.readouterr().err
+
+
+def test_weak_segments_are_found_where_they_are_asked_for(folder: Path) -> None:
+    frame = events(6_000, seed=7)
+    wrong = (frame.plan == "pro") & (frame.age > 45) & (np.random.default_rng(1).random(6_000) < 0.5)
+    frame = frame.assign(y_pred=frame.y_pred.where(~wrong, 1 - frame.y))
+    frame.rename(columns={"y": "label", "y_pred": "prediction"}).to_parquet(folder / "weak.parquet")
+    done = backtest(folder, "weak.parquet", "--weak-segments", "--format", "json")
+    assert done.exit_code == FINE, done.output
+    (segment,) = json.loads(done.stdout)["weak_segments"]["segments"]
+    assert set(segment["columns"]) == {"age", "plan"}
+    assert segment["loss"] > 2 * segment["elsewhere"]
+    done = backtest(folder, "weak.parquet", "--weak-segments", "-o", folder / "weak.html")
+    assert "weak segment" in done.output
+    assert "plan in pro" in (folder / "weak.html").read_text()
+    checked = CliRunner().invoke(app, ["check", str(folder / "b.json"), str(folder / "events.csv"), "--weak-segments"])
+    assert "weak segments: none among 6,000 labelled rows" in checked.output
+    assert "drifts: age is higher: mean 39.86 -> 44.27, 0.44 standard deviations up." in checked.output

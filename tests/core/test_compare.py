@@ -92,7 +92,7 @@ def test_json_is_strict_even_where_a_score_is_undefined():
 
 
 def test_a_stricter_budget_needs_more_evidence():
-    live = frame(200, shift=5)
+    live = frame(200, shift=6)
     lax = driftwatch.compare(BASELINE, live, false_alarms="1 per 2 windows")
     strict = driftwatch.compare(BASELINE, live, false_alarms="1 per 1000000000 windows")
     assert (lax.status, strict.status) == (Status.DRIFT, Status.OK)
