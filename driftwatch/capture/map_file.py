@@ -31,7 +31,7 @@ def read_map(path: Path) -> list[PathMap]:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise FileError(f"cannot be read ({error.strerror}).", field=str(path), remedy="Check its name.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise FileError(f"is no TOML ({error}).", field=str(path)) from None
     routes = found.get("routes")
     if set(found) != {"routes"} or not isinstance(routes, list) or not routes:

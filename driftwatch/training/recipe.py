@@ -272,7 +272,7 @@ def parse_recipe(text: str, *, source: str = "recipe") -> Recipe:
     """A recipe from its text; see `read_recipe`."""
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise RecipeError(f"is no TOML: {error}.", field=source) from None
     try:
         recipe = msgspec.convert(document, Recipe)

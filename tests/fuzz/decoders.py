@@ -37,7 +37,7 @@ from driftwatch.core.baseline import Baseline
 from driftwatch.core.frames import to_table
 from driftwatch.core.profile import Profile
 from driftwatch.core.table import Numbers, Table
-from driftwatch.errors import DriftwatchError, EventError, InputError, StoreError
+from driftwatch.errors import DriftwatchError, EventError, InputError, ServiceError, StoreError
 from driftwatch.pipeline.ingest import Submission
 from driftwatch.settings import Settings, load_settings
 from driftwatch.sources.files import read_batches, read_table
@@ -52,7 +52,7 @@ from driftwatch.wire.cloudevents import decode as decode_cloudevents
 from driftwatch.wire.columnar import LabelColumns, PredictionColumns
 from driftwatch.wire.inflation import INFLATERS, Damaged, TooLarge
 from tests.conformance.test_wire import ENCODERS
-from tests.fuzz import exchanges
+from tests.fuzz import documents, exchanges
 from tests.fuzz.inputs import JSON_VALUES, LABELS, PREDICTIONS, Reshaper, dumped, reshaped
 from tests.wire.loggers import kserve, seldon
 
@@ -564,6 +564,10 @@ def table() -> Mapping[str, Decoder]:
                 lambda pairs: "\n".join(f"{name} = {value}" for name, value in pairs).encode("utf-8", "replace")
             ),
         ),
+        "map file": Decoder(documents.map_reader(scratch), (InputError,), (documents.MAP,)),
+        "recipe": Decoder(documents.read_recipe, (InputError,), (documents.RECIPE,)),
+        "JSON path": Decoder(documents.read_json_path, (InputError,), documents.JSON_PATHS),
+        "answer of a service": Decoder(documents.read_answer, (ServiceError,), (documents.ANSWER,)),
         "tokens file": Decoder(read_tokens, (DriftwatchError,), (SETTINGS[SETTINGS.index(b"[[") :],)),
         "query of windows": Decoder(ask_windows, (), (QUERY,), QUERIES),
         "query of performance": Decoder(ask_export, (), (QUERY,), QUERIES),
