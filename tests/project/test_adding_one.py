@@ -56,6 +56,7 @@ def copy(root: Path, tmp_path: Path) -> Path:
     ("heading", "suite", "member"),
     [
         ("A statistic", "test_statistics.py", "matusita"),
+        ("A detector", "test_detectors.py", "geometric_average"),
         ("A wire format", "test_wire.py", "json-seq"),
         ("A model server's protocol", "test_inference_formats.py", "torchserve"),
         ("A sink", "test_sinks.py", "plain_post"),
@@ -93,7 +94,9 @@ def test_a_new_wire_format_is_in_the_api_s_documentation(monkeypatch: pytest.Mon
     assert set(body["content"]) == set(formats)
 
 
-@pytest.mark.parametrize("heading", ["A statistic", "A wire format", "A model server's protocol", "A sink"])
+@pytest.mark.parametrize(
+    "heading", ["A statistic", "A detector", "A wire format", "A model server's protocol", "A sink"]
+)
 def test_the_examples_are_in_the_project_s_style(root: Path, copy: Path, heading: str) -> None:
     pytest.importorskip("ruff")
     new_path, new_text, _ = steps(root, heading)
