@@ -14,6 +14,7 @@ from driftwatch.core.pseudonyms import Pseudonyms
 from driftwatch.core.segments import SegmentPlan
 from driftwatch.core.windows import WindowPlan
 from driftwatch.errors import FileError, SettingError
+from driftwatch.pipeline.alerts import AlertLives, SilenceKeeper
 from driftwatch.pipeline.announce import Announcer
 from driftwatch.pipeline.baselines import Baselines
 from driftwatch.pipeline.deliver import Backoff, Deliverer
@@ -311,10 +312,13 @@ def assemble(
     log_keeper = LogKeeper(state, log, clock, telemetry, keep_log(settings), readers)
     state_keeper = StateKeeper(state, clock, keep_state(settings))
     episode_keeper = EpisodeKeeper(state, clock, policies, telemetry)
+    lives = AlertLives(announcer=judge_settings.asking.announcer, windows=settings.alert_windows)
+    silence_keeper = SilenceKeeper(state, clock, lives, telemetry)
 
     def housekeep() -> bool:
         """All have their turn."""
-        return any([log_keeper.step(), state_keeper.step(), episode_keeper.step()])
+        left = [one.step() for one in (log_keeper, state_keeper, episode_keeper, silence_keeper)]
+        return any(left)
 
     backoff = Backoff(first=settings.retry_first, longest=settings.retry_longest, give_up=settings.retry_give_up)
     limits = IngestLimits(

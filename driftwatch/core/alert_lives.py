@@ -17,6 +17,9 @@ OPEN = frozenset(AlertState) - {AlertState.RESOLVED}
 FIRES = OPEN - {AlertState.PENDING}
 """It fires, whoever may know of it or may not want to hear of it."""
 
+HEARD = FIRES - {AlertState.SILENCED}
+"""It fires, and people want to hear of it."""
+
 
 def stepped(alert: Alert, state: AlertState, at: datetime, *, by: str = "", note: str = "") -> Alert:
     """The alert in another state, and in its history who took it there."""
@@ -84,4 +87,4 @@ def _check_open(alert: Alert) -> None:
         raise StateConflict(f"The alert {alert.alert_id!r} is {alert.state.value}: there is nothing to be told of.")
 
 
-__all__ = ["FIRES", "OPEN", "acknowledged", "awake", "resolved", "silenced", "stepped"]
+__all__ = ["FIRES", "HEARD", "OPEN", "acknowledged", "awake", "resolved", "silenced", "stepped"]

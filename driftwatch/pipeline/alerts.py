@@ -9,9 +9,10 @@ from datetime import datetime
 from driftwatch.core.alert_lives import awake, resolved, stepped
 from driftwatch.core.records import Alert, AlertKind, AlertState, AlertStep, Status, Verdict, WindowKey
 from driftwatch.identifiers import uuid7
+from driftwatch.pipeline import marks
 from driftwatch.pipeline.announce import Announcer
-from driftwatch.pipeline.telemetry import Tally
-from driftwatch.ports import StateTransaction
+from driftwatch.pipeline.telemetry import Tally, Telemetry
+from driftwatch.ports import Clock, State, StateTransaction
 
 _RECENT = 200
 
@@ -119,6 +120,30 @@ class AlertLives:
         tally.count("alerts_total", model=alert.model, kind=alert.kind.value)
         self.announcer.alert(transaction, fired, now)
         return fired
+
+
+class SilenceKeeper:
+    """Ends silences that are over though nothing was judged: those are told who were not. Used by one thread."""
+
+    def __init__(self, state: State, clock: Clock, lives: AlertLives, telemetry: Telemetry) -> None:
+        self._state = state
+        self._clock = clock
+        self._lives = lives
+        self._telemetry = telemetry
+
+    def step(self) -> bool:
+        """End what is due; answers false, as nothing is left over."""
+        now = self._clock.now()
+        with self._state.read() as reader:
+            due = [one for one in reader.alerts(state=AlertState.SILENCED) if awake(one, now) != one]
+        for alert in due:
+            with self._state.transaction() as transaction:
+                present = transaction.alert(alert.alert_id)
+                if present is not None:
+                    self._lives.awake(transaction, present, now)
+                    transaction.set_mark(marks.reconsider(alert.model), 1)
+            self._telemetry.touch()
+        return False
 
 
 def _of(key: WindowKey, alerts: Sequence[Alert]) -> list[Alert]:

@@ -64,7 +64,7 @@ class LoopOperations:
             if state in {None, AlertState.RESOLVED}:
                 return [awake(one, now) for one in reader.alerts(model, state=state, limit=limit)]
             # A silence may be over: what is stored does not say so yet.
-            found = [awake(one, now) for one in reader.alerts(model, is_open=True)]
+            found = self._open_alerts(reader, model)
         return [one for one in found if one.state is state][:limit]
 
     def alert(self, alert_id: str) -> Alert:
@@ -296,6 +296,11 @@ class LoopOperations:
             raise StateConflict(f"Another retrain of {episode.model} was asked for since: {newer[0].retrain_id}.")
         step = RetrainStep(at=now, state=RetrainState.REQUESTED, note="what was given up is sent again")
         transaction.step_retrain(retrain_id, step)
+
+    def _open_alerts(self, reader: StateReader, model: str | None = None) -> list[Alert]:
+        """Alerts that are not over, as they stand now."""
+        now = self._clock.now()
+        return [awake(one, now) for one in reader.alerts(model, is_open=True)]
 
     def _known_alert(self, reader: StateReader, alert_id: str) -> Alert:
         alert = reader.alert(alert_id)

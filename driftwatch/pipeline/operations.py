@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from driftwatch.core.alert_lives import FIRES
+from driftwatch.core.alert_lives import FIRES, HEARD
 from driftwatch.core.baseline import Baseline
 from driftwatch.core.cells import NamedCells
 from driftwatch.core.performance import Measure
@@ -65,7 +65,10 @@ class VersionFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricsFacts:
-    """Everything that the gauges show. ``segments`` are those of every model's current version."""
+    """Everything that the gauges show.
+
+    ``firing`` has silenced alerts, too; ``segments`` are those of every model's current version.
+    """
 
     models: tuple[ModelSummary, ...]
     versions: tuple[VersionFacts, ...]
@@ -308,7 +311,7 @@ class Operations(LoopOperations):
                 if stream.key.model_version == one.current_version and stream.key.segment != ALL_ROWS
             )
             shadows = tuple(found for one in models for found in shadow_comparisons(reader, one.model))
-            firing = tuple(one for one in reader.alerts(is_open=True) if one.state in FIRES)
+            firing = tuple(one for one in self._open_alerts(reader) if one.state in FIRES)
             pending = sum(reader.pending_sinks().values())
             log_files, log_bytes = reader.log_size()
         return MetricsFacts(
@@ -338,7 +341,7 @@ class Operations(LoopOperations):
             outstanding=reader.outstanding_count(model),
             waiting_labels=reader.waiting_label_count(model),
             latest_window=windows[0] if windows else None,
-            firing_alerts=sum(one.state in FIRES for one in reader.alerts(model, is_open=True)),
+            firing_alerts=sum(one.state in HEARD for one in self._open_alerts(reader, model)),
             retrain=retrains[0] if retrains else None,
         )
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from driftwatch.core.records import Alert, AlertState
 from driftwatch.pipeline.operations import Operations
+from driftwatch.web.guard import SHOWN_BY
 from driftwatch.web.parameters import Limit, Moment, OneModel
 from driftwatch.web.problem_document import problem_responses
 from driftwatch.web.request_body import documented_body, json_body
@@ -34,6 +35,12 @@ class Silence(Signature):
     """Who does not want to hear of an alert, and until when."""
 
     until: Moment = Field(description="RFC 3339 with an offset, by the clock; now or before ends a silence.")
+
+
+def signed(request: Request, by: str) -> str:
+    """Who says so, with the token that was shown, where there are any: a name alone proves nothing."""
+    token = request.scope.get(SHOWN_BY)
+    return by if token in {None, by} else f"{by} (token {token})"
 
 
 def alerts_router(operations: Operations, most_bytes: int) -> APIRouter:
@@ -69,7 +76,7 @@ def alerts_router(operations: Operations, most_bytes: int) -> APIRouter:
     async def acknowledge(alert_id: AlertId, request: Request) -> Alert:
         """It fires on, and calls for a retrain where the policy says so."""
         given = await json_body(request, Signature, most_bytes)
-        return await run_in_threadpool(operations.acknowledge, alert_id, given.by, given.note)
+        return await run_in_threadpool(operations.acknowledge, alert_id, signed(request, given.by), given.note)
 
     @router.post(
         "/v1/alerts/{alert_id}/silence",
@@ -81,9 +88,10 @@ def alerts_router(operations: Operations, most_bytes: int) -> APIRouter:
     async def silence(alert_id: AlertId, request: Request) -> Alert:
         """Until then nobody is told of it, and it calls for no retrain; nor does the next one of its kind."""
         given = await json_body(request, Silence, most_bytes)
-        return await run_in_threadpool(operations.silence, alert_id, given.until, given.by, given.note)
+        by = signed(request, given.by)
+        return await run_in_threadpool(operations.silence, alert_id, given.until, by, given.note)
 
     return router
 
 
-__all__ = ["Signature", "Silence", "alerts_router"]
+__all__ = ["Signature", "Silence", "alerts_router", "signed"]

@@ -30,6 +30,9 @@ from driftwatch.web.tokens import Scope, Token, find
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 """What a probe asks. It tells nothing of models."""
 
+SHOWN_BY = "driftwatch.token"
+"""Where a request that may pass has the name of the token that it showed."""
+
 _INGEST = re.compile(r"/v1/models/[^/]+/(?:predictions|labels)")
 CLOUDEVENTS_PATHS = frozenset({"/", "/v1/cloudevents"})
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
@@ -96,7 +99,10 @@ class Guard:
         token = find(self._tokens, shown)
         if token is None:
             return self._unknown(method, scope, "unknown")
-        return None if token.allows(scope) else self._not_allowed(scope)
+        if not token.allows(scope):
+            return self._not_allowed(scope)
+        request[SHOWN_BY] = token.name
+        return None
 
     def _unknown(self, method: str, scope: Scope, reason: str) -> Answer:
         self._telemetry.count(_FAILED, reason=reason)

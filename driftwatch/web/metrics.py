@@ -18,6 +18,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from driftwatch import __version__
+from driftwatch.core.alert_lives import HEARD
 from driftwatch.core.performance import MEASURES, SHOWN_MEASURES
 from driftwatch.core.records import AlertKind, Finding, RetrainState, Status, ThresholdOrigin, WindowRecord
 from driftwatch.pipeline.operations import MetricsFacts, ModelSummary, VersionFacts
@@ -151,10 +152,12 @@ def _in_order(labels: Sequence[str], given: Sequence[tuple[str, str]]) -> list[s
 
 
 def _firing(facts: MetricsFacts) -> Iterator[Series]:
-    firing = Counter((alert.model, alert.kind) for alert in facts.firing)
+    firing = Counter((alert.model, alert.kind) for alert in facts.firing if alert.state in HEARD)
+    silenced = Counter(alert.model for alert in facts.firing if alert.state not in HEARD)
     for model in facts.models:
         for kind in AlertKind:
             yield Series("alerts_firing", (model.model, kind.value), firing[model.model, kind])
+        yield Series("alerts_silenced", (model.model,), silenced[model.model])
 
 
 def _of_model(model: ModelSummary) -> Iterator[Series]:

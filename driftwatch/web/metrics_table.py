@@ -95,7 +95,8 @@ METRICS: tuple[Metric, ...] = (
         "windows_revised_total", _COUNTER, ("model", "stage"), "Judgements of windows again, after late rows or labels."
     ),
     Metric("detection_lag_seconds", _HISTOGRAM, ("model",), "Time from the last event's receipt to the judgement."),
-    Metric("alerts_firing", _GAUGE, ("model", "kind"), "Alerts that fire."),
+    Metric("alerts_firing", _GAUGE, ("model", "kind"), "Alerts that fire and are not silenced."),
+    Metric("alerts_silenced", _GAUGE, ("model",), "Alerts that fire and are silenced."),
     Metric("alerts_total", _COUNTER, ("model", "kind"), "Alerts that began."),
     Metric(
         "alertmanager_alerts_total",

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query
 from starlette.responses import HTMLResponse, Response
 
-from driftwatch.core.alert_lives import FIRES
+from driftwatch.core.alert_lives import HEARD
 from driftwatch.core.episodes import FINISHED
 from driftwatch.core.performance import LOSS_MEASURE
 from driftwatch.core.records import Alert, AlertKind, AlertState, Status, Verdict, WindowRecord, WindowStage
@@ -28,7 +28,6 @@ ALERTS = 12
 RETRAINS = 10
 REFRESH_SECONDS = 15
 
-_HEARD = FIRES - {AlertState.SILENCED}
 _LOSSES = tuple(dict.fromkeys(LOSS_MEASURE.values()))
 _ATTENTION = {Status.DRIFT: 0, Status.ERROR: 1, Status.WARNING: 2}
 
@@ -128,7 +127,7 @@ def _chosen(models: Sequence[ModelSummary], alerts: Sequence[Alert], asked: str 
             if one.model == asked:
                 return one
         raise UnknownModel(asked)
-    firing = {alert.model for alert in alerts if alert.state in _HEARD}
+    firing = {alert.model for alert in alerts if alert.state in HEARD}
     return min(models, key=lambda one: (one.model not in firing, _urgency(one), one.model), default=None)
 
 
@@ -153,7 +152,7 @@ def _address(model: str | None, refresh: int) -> str:
 def _headline(facts: MetricsFacts) -> str:
     if not facts.models:
         return "No model is registered yet"
-    firing = len({alert.model for alert in facts.firing if alert.state in _HEARD})
+    firing = len({alert.model for alert in facts.firing if alert.state in HEARD})
     count = len(facts.models)
     if firing:
         return f"{firing} of {count} models need attention" if count > 1 else f"{facts.models[0].model} needs attention"

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from driftwatch.core.records import RetrainEpisode, RetrainState
 from driftwatch.pipeline.operations import Operations
-from driftwatch.web.alerts import Signature
+from driftwatch.web.alerts import Signature, signed
 from driftwatch.web.parameters import Limit, OneModel
 from driftwatch.web.problem_document import problem_responses
 from driftwatch.web.request_body import documented_body, json_body
@@ -67,7 +67,7 @@ def retrains_router(operations: Operations, most_bytes: int) -> APIRouter:
     async def approve(retrain_id: RetrainId, request: Request) -> RetrainEpisode:
         """A retrain that awaits approval is delivered."""
         given = await json_body(request, Signature, most_bytes)
-        return await run_in_threadpool(operations.approve, retrain_id, given.by, given.note)
+        return await run_in_threadpool(operations.approve, retrain_id, signed(request, given.by), given.note)
 
     @router.post(
         "/v1/retrains/{retrain_id}/cancel",
@@ -79,7 +79,7 @@ def retrains_router(operations: Operations, most_bytes: int) -> APIRouter:
     async def cancel(retrain_id: RetrainId, request: Request) -> RetrainEpisode:
         """Who was not told is not told; a trainer that is at it hears of it with its next report."""
         given = await json_body(request, Signature, most_bytes)
-        return await run_in_threadpool(operations.cancel, retrain_id, given.by, given.note)
+        return await run_in_threadpool(operations.cancel, retrain_id, signed(request, given.by), given.note)
 
     @router.post(
         "/v1/retrains/{retrain_id}/status",

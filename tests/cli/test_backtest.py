@@ -190,3 +190,27 @@ def test_weak_segments_are_found_where_they_are_asked_for(folder: Path) -> None:
     checked = CliRunner().invoke(app, ["check", str(folder / "b.json"), str(folder / "events.csv"), "--weak-segments"])
     assert "weak segments: none among 6,000 labelled rows" in checked.output
     assert "drifts: age is higher: mean 39.86 -> 44.27, 0.44 standard deviations up." in checked.output
+
+
+def triggers(folder: Path, policy: str) -> list[dict[str, object]]:
+    """What a policy asks for, with windows of 250 rows."""
+    settings = folder / "policy.toml"
+    settings.write_text(f'window = "250 rows"\nfalse_alarms = "1 per 1000 windows"\n[retrain]\n{policy}\n')
+    done = backtest(folder, "events.parquet", "--config", settings, "--format", "json")
+    assert done.exit_code == FINE, done.output
+    found: list[dict[str, object]] = json.loads(done.stdout)["triggers"]
+    return found
+
+
+def test_it_shows_what_a_retrain_policy_would_have_done(folder: Path) -> None:
+    (at_once, *_) = triggers(folder, 'any = ["feature_drift"]')
+    (later, *_) = triggers(folder, 'any = ["feature_drift"]\nwindows = 4')
+    assert int(later["row"]) - int(at_once["row"]) == 3 * 250
+    assert triggers(folder, 'all = ["feature_drift", "label_drift"]') == []
+    many = triggers(folder, 'any = ["feature_drift"]\ncooldown = "0s"')
+    assert len(many) > 3
+    assert triggers(folder, 'any = ["feature_drift"]\ncooldown = "0s"\ndry_run = true') != []
+    (both, *_) = triggers(folder, 'all = ["feature_drift", "quality"]')
+    assert int(both["row"]) > int(at_once["row"])
+    (measured, *_) = triggers(folder, 'any = [{ measure = "accuracy", worse_by = 0.2 }]')
+    assert "accuracy" in str(measured["reason"])

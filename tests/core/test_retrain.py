@@ -23,6 +23,7 @@ from driftwatch.core.retrain_policy import (
     RetrainPolicies,
     measures,
 )
+from driftwatch.core.window_quality import EstimatedMeasure
 from driftwatch.errors import InputError
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)  # a Friday
@@ -74,6 +75,9 @@ NESTED = RetrainPolicy(
     when=AnyOf((AllOf((AlertFires(AlertKind.FEATURE_DRIFT), LabelVolume(100))), ModelAge(timedelta(days=90))))
 )
 WORSE = RetrainPolicy(when=QualityBelow.parse("mae", "20%"), windows=2)
+EXPECTED = RetrainPolicy(when=QualityBelow.parse("mae", 2, estimated=True))
+SURE = EstimatedMeasure(value=13.0, lower=12.5, upper=13.5)
+UNSURE = EstimatedMeasure(value=13.0, lower=11.5, upper=14.5)
 LOWER = RetrainPolicy(when=QualityBelow.parse("accuracy", 0.05))
 TWICE_A_DAY = RetrainPolicy(cooldown=timedelta(), daily_cap=2)
 BERLIN_DAY = replace(TWICE_A_DAY, daily_cap=1, zone=BERLIN)
@@ -109,6 +113,12 @@ REASONS = RetrainReason
         (WORSE, facts(qualities=[{"mae": 13.0}], reference={"mae": 10.0}), REASONS.NOTHING_CALLS,
          "there is one window only"),
         (WORSE, facts(qualities=[{"mae": 13.0}, {"mae": 13.0}]), REASONS.NOTHING_CALLS, "there is no reference"),
+        (EXPECTED, facts(estimates=[{"mae": SURE}], reference={"mae": 10.0}), REASONS.CONDITIONS_MET,
+         "what is expected without labels is worse, all of its interval"),
+        (EXPECTED, facts(estimates=[{"mae": UNSURE}], reference={"mae": 10.0}), REASONS.NOTHING_CALLS,
+         "a part of its interval is not"),
+        (EXPECTED, facts(estimates=[{}], qualities=[{"mae": 13.0}], reference={"mae": 10.0}), REASONS.NOTHING_CALLS,
+         "nothing is expected, whatever is realized"),
         (LOWER, facts(qualities=[{"accuracy": 0.84}], reference={"accuracy": 0.9}), REASONS.CONDITIONS_MET,
          "accuracy gets worse downwards"),
         (LOWER, facts(qualities=[{"accuracy": 0.96}], reference={"accuracy": 0.9}), REASONS.NOTHING_CALLS,

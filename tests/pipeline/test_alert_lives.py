@@ -12,6 +12,8 @@ import pytest
 from driftwatch.bootstrap import assemble
 from driftwatch.core.records import Alert, AlertState
 from driftwatch.errors import InputError, StateConflict, UnknownAlert
+from driftwatch.pipeline.alerts import AlertLives, SilenceKeeper
+from driftwatch.pipeline.announce import Announcer
 from driftwatch.ports import MessageKind
 from driftwatch.settings import load_settings
 from driftwatch.testing import RecordingSink
@@ -140,6 +142,25 @@ class TestSilence:
         world.day(30, error=15.0)
         assert len(world.service.operations.retrains()) == 1
         assert told(world) == [("alert.firing", "firing")], "under the same key nobody is told twice"
+
+    def test_its_end_is_noticed_though_nothing_is_judged(self, chatty: Callable[..., Any]) -> None:
+        world = self.silenced(chatty, 48)
+        lives = AlertLives(announcer=Announcer(alert_sinks=("chat",)))
+        keeper = SilenceKeeper(world.state, world.clock, lives, world.service.telemetry)
+        keeper.step()
+        assert only(world).state is AlertState.SILENCED
+        world.clock.advance(timedelta(hours=48))
+        keeper.step()
+        with world.state.read() as reader:
+            assert [one.state for one in reader.alerts()] == [AlertState.FIRING]
+        world.settle()
+        assert len(world.service.operations.retrains()) == 1
+
+    def test_gauges_tell_silenced_ones_apart(self, chatty: Callable[..., Any]) -> None:
+        world = self.silenced(chatty, 48)
+        facts = world.service.operations.metrics_facts()
+        assert [one.state for one in facts.firing] == [AlertState.SILENCED]
+        assert facts.models[0].firing_alerts == 0
 
     def test_ending_it_early_lets_the_alert_call_at_once(self, chatty: Callable[..., Any]) -> None:
         world = self.silenced(chatty, 48)

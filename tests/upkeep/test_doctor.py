@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from alembic import command
+from sqlalchemy import create_engine
 from typer.testing import CliRunner
 
 from driftwatch.bootstrap import build_service
@@ -18,6 +20,7 @@ from driftwatch.cli.app import app
 from driftwatch.errors import FileError, StoreError, StoreInUse
 from driftwatch.settings import load_settings
 from driftwatch.stores.folder import DataFolder
+from driftwatch.stores.state import _migrations
 from driftwatch.upkeep.contradictions import contradictions
 from driftwatch.upkeep.diagnosis import Condition
 from driftwatch.upkeep.doctor import examine
@@ -148,21 +151,38 @@ def test_ids_beyond_the_horizon_are_not_built_again(data: Path) -> None:
     assert found(data, Condition.REPAIRED, repair=True, horizon_seconds=1e-6)["spool.db.ids"].startswith("4 ids")
 
 
-OF_THE_RETRAIN_LOOP = (
-    ("baseline", "role"), ("retrain", "segment"), ("retrain", "calls"), ("retrain", "watched_from"),
-    ("retrain_step", '"by"'), ("message", "kind"), ("message", "tried_since"),
-)  # fmt: skip
+def schema(path: Path) -> dict[str, dict[str, set[str]]]:
+    """The columns of each table, and the names of its indexes."""
+    with closing(sqlite3.connect(path)) as database:
+        tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return {
+            table: {
+                "columns": {row[1] for row in database.execute(f'PRAGMA table_info("{table}")')},
+                "indexes": {row[1] for row in database.execute(f'PRAGMA index_list("{table}")') if row[3] == "c"},
+            }
+            for table in tables
+        }
 
 
-def test_an_older_state_is_brought_up_to_date(data: Path) -> None:
-    change(
-        data / "state.db",
-        "ALTER TABLE log_file DROP COLUMN retired_at",
-        "DROP INDEX message_by_sink",
-        "DROP INDEX message_by_retrain",
-        *(f"ALTER TABLE {table} DROP COLUMN {column}" for table, column in OF_THE_RETRAIN_LOOP),
-        "UPDATE alembic_version SET version_num = '0003'",
-    )
+def take_back(path: Path, revision: str, folder: Path) -> None:
+    """Leave of a database what it had at an earlier revision."""
+    engine = create_engine(f"sqlite:///{folder / 'before.db'}")
+    with engine.begin() as connection:
+        config = _migrations()
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+    engine.dispose()
+    before, present = schema(folder / "before.db"), schema(path)
+    steps = [f'DROP TABLE "{table}"' for table in present if table not in before]
+    for table in before:
+        steps += [f'DROP INDEX "{one}"' for one in present[table]["indexes"] - before[table]["indexes"]]
+        gone = present[table]["columns"] - before[table]["columns"]
+        steps += [f'ALTER TABLE "{table}" DROP COLUMN "{one}"' for one in gone]
+    change(path, *steps, f"UPDATE alembic_version SET version_num = '{revision}'")
+
+
+def test_an_older_state_is_brought_up_to_date(data: Path, tmp_path: Path) -> None:
+    take_back(data / "state.db", "0003", tmp_path)
     assert found(data) == {}
     assert "from revision 0003" in found(data, Condition.REPAIRED, repair=True)["state.db"]
     assert found(data) == {}

@@ -11,6 +11,8 @@ import pytest
 
 from driftwatch.core.baseline import Baseline
 from driftwatch.errors import SinkRejected
+from driftwatch.pipeline.loop_operations import ExternalCall
+from driftwatch.web.tokens import hash_of, new_token
 
 
 @pytest.fixture
@@ -139,3 +141,19 @@ def test_a_shadow_is_registered_sent_to_and_compared(make_web: Any, document: st
         time.sleep(0.05)
         metrics = web.client.get("/metrics").text
     assert 'driftwatch_shadow_pairs{live_version="1",model="flights",model_version="2"} 200.0' in metrics
+
+
+def test_who_approves_is_noted_with_the_token_that_was_shown(make_web: Any) -> None:
+    token = new_token()
+    web = make_web(
+        tokens=[{"name": "ops", "scopes": ["admin"], "hash": hash_of(token)}],
+        retrain={"approval": True, "any": ["external"]},
+    )
+    web.client.headers["authorization"] = f"Bearer {token}"
+    web.register()
+    web.service.operations.external_alert(ExternalCall(model="flights", source="am", key="1", reason="slow"))
+    web.settle()
+    address = f"/v1/retrains/{one(web, 'retrains')['retrain_id']}/approve"
+    assert web.client.post(address, json={"by": "ada"}).json()["history"][-1]["by"] == "ada (token ops)"
+    alert = f"/v1/alerts/{one(web, 'alerts')['alert_id']}/acknowledge"
+    assert web.client.post(alert, json={"by": "ops"}).json()["history"][-1]["by"] == "ops"
