@@ -27,7 +27,7 @@ from driftwatch.errors import SettingError, SinkRejected
 from driftwatch.ports import OutboxMessage
 from driftwatch.sinks.notice import notice_of
 from driftwatch.sinks.options import HttpOptions, SinkKind, Template
-from driftwatch.sinks.receiver import Receiver
+from driftwatch.sinks.receiver import Receiver, Reply
 from driftwatch.sinks.secret import needed, optional
 
 _THERE_ALREADY = frozenset({HTTPStatus.CONFLICT.value})
@@ -86,22 +86,26 @@ class AirflowSink:
         notice = notice_of(message)
         dag_id = notice.filled(self._options.dag_id)
         run_id = notice.object_name
-        body = {
+        body: dict[str, object] = {
             "dag_run_id": run_id,
             "logical_date": self._now().isoformat(),
             "conf": notice.compact(_MOST_BYTES),
             "note": notice.fields["reason"][:1_000],
         }
-        api = "v1" if self._options.version == 2 else "v2"
-        reply = self._receiver.ask(
-            "POST",
-            f"/api/{api}/dags/{quote(dag_id, safe='')}/dagRuns",
-            headers={"authorization": self._authorization(), "accept": "application/json"},
-            json=body,
-            fine=_THERE_ALREADY,
-        )
+        path = f"/api/{'v1' if self._options.version == 2 else 'v2'}/dags/{quote(dag_id, safe='')}/dagRuns"
+        was_exchanged = self._exchanged is not None
+        # A token that was exchanged before may be good no longer, where the server has started again.
+        fine = _THERE_ALREADY | ({HTTPStatus.UNAUTHORIZED.value} if was_exchanged else set())
+        reply = self._triggered(path, body, fine)
+        if reply.status == HTTPStatus.UNAUTHORIZED:
+            self._exchanged = None
+            reply = self._triggered(path, body, _THERE_ALREADY)
         there = " is there already" if reply.status in _THERE_ALREADY else ""
         return f"run {run_id} of {dag_id}{there} ({self._receiver.host})"
+
+    def _triggered(self, path: str, body: dict[str, object], fine: frozenset[int]) -> Reply:
+        headers = {"authorization": self._authorization(), "accept": "application/json"}
+        return self._receiver.ask("POST", path, headers=headers, json=body, fine=fine)
 
     def _authorization(self) -> str:
         if self._token is not None:

@@ -1,7 +1,7 @@
 """A Workflow of Argo, submitted from a WorkflowTemplate; Argo Events is told by the kind ``webhook`` or ``template``.
 
 ``POST /api/v1/workflows/{namespace}/submit``. The Workflow's name follows from the message, so that a second attempt
-finds it there (409, or 400 with gRPC's code 6) and makes no other.
+finds it there (409) and makes no other.
 
 References
 ----------

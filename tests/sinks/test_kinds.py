@@ -85,6 +85,29 @@ def test_airflow_3_gives_a_token_for_the_password_once(talking: Talking) -> None
     assert (receiver.problems, len(receiver.started)) == ([], 1)
 
 
+def test_a_token_that_is_good_no_longer_is_exchanged_anew(talking: Talking) -> None:
+    class Restarted(contracts.Airflow):
+        token = TOKEN
+
+        def answer(self, asked: contracts.Asked) -> contracts.Answer:
+            if asked.path == "/auth/token":
+                return 201, {"access_token": self.token}
+            contracts.bearer(asked, self.token)
+            self.started.append(asked.json["dag_run_id"])
+            return 200, {}
+
+    airflow = Restarted()
+    sink, _ = talking("airflow", airflow, dag_id="d", user="bot", password_file=PASSWORD)
+    sink.deliver(message())
+    airflow.token = "another"
+    sink.deliver(message())
+    assert len(airflow.started) == 2
+    airflow.token = "a third"
+    airflow.forced = 401
+    with pytest.raises(SinkRejected, match="401"):
+        sink.deliver(message())
+
+
 def test_airflow_wants_a_user_or_a_token() -> None:
     with pytest.raises(SettingError) as caught:
         SINKS["airflow"].made({"kind": "airflow", "name": "a", "url": "http://x", "dag_id": "d"})

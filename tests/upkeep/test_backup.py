@@ -8,6 +8,8 @@ import stat
 import tarfile
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,9 @@ from typer.testing import CliRunner
 from driftwatch.bootstrap import build_service
 from driftwatch.cli.app import app
 from driftwatch.errors import FileError, StoreError
+from driftwatch.ports import HalfKind, LoggedHalf
 from driftwatch.settings import load_settings
+from driftwatch.stores.inbox import SqliteInbox
 from driftwatch.stores.snapshot import snapshot
 from driftwatch.upkeep import backup as backup_module
 from driftwatch.upkeep.backup import MANIFEST, back_up, restore
@@ -142,3 +146,26 @@ def test_the_commands_say_what_they_did_and_refuse_what_cannot_work(data: Path, 
     done = run(app, ["restore", str(tmp_path / "copy.tar"), "--data", str(tmp_path / "new")])
     assert done.exit_code == 0
     assert f"driftwatch serve --data {tmp_path / 'new'}" in done.output.replace("\n", "")
+
+
+def test_halves_of_exchanges_that_wait_are_backed_up_too(data: Path, tmp_path: Path) -> None:
+    half = LoggedHalf(
+        key=b"k", kind=HalfKind.REQUEST, model="m", model_version="", prediction_id="e", event_time=datetime.now(UTC),
+        content_type="application/json", protocol="", body=b'{"instances": [[1]]}',
+    )  # fmt: skip
+    with closing(SqliteInbox(data / "inbox.db")) as inbox:
+        inbox.append([half], datetime.now(UTC)).result(10)
+        assert "inbox.db" in back_up(data, tmp_path / "copy").files
+    restore(tmp_path / "copy", tmp_path / "new")
+    response = replace(half, kind=HalfKind.RESPONSE, body=b'{"predictions": [0.5]}')
+    with closing(SqliteInbox(tmp_path / "new" / "inbox.db")) as inbox:
+        inbox.append([response], datetime.now(UTC)).result(10)
+        assert inbox.whole(10) == [(half, response)]
+
+
+def test_a_folder_of_a_driftwatch_that_had_no_inbox_is_backed_up(data: Path, tmp_path: Path) -> None:
+    for file in data.glob("inbox.db*"):
+        file.unlink()
+    back_up(data, tmp_path / "copy")
+    restore(tmp_path / "copy", tmp_path / "new")
+    assert exported(tmp_path / "new") == EXPECTED
