@@ -21,7 +21,9 @@ ALWAYS: HeaderPairs = (
 
 @lru_cache(maxsize=32)
 def _head(content_type: str) -> bytes:
-    lines = [(b"content-type", content_type.encode("latin-1")), *ALWAYS]
+    # Only an empty body is of no type.
+    typed = [(b"content-type", content_type.encode("latin-1"))] if content_type else []
+    lines = [*typed, *ALWAYS]
     return b"".join(b"%b: %b\r\n" % line for line in lines) + b"content-length: "
 
 
