@@ -70,12 +70,15 @@ def mean(values: Sequence[float]) -> float:
 
 
 def evidence_by_column(findings: Sequence[Finding], plan: Plan) -> dict[str, float]:
-    """The average over each column's statistics, but for those that are judged by fixed limits."""
+    """The average over each column's statistics, but for those that are judged by fixed limits.
+
+    A statistic without a finding has no evidence.
+    """
     gathered: dict[str, list[float]] = {}
     for finding in findings:
         if (finding.column, finding.statistic) not in plan.fixed:
             gathered.setdefault(finding.column, []).append(finding.evidence)
-    return {column: mean(values) for column, values in gathered.items()}
+    return {column: math.fsum(values) / plan.gathering(column) for column, values in gathered.items()}
 
 
 def weighted_average(own: Mapping[str, float], plan: Plan) -> float:

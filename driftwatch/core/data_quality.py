@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from driftwatch.core.cells import NamedCells
-from driftwatch.core.records import Change, ColumnKind, Direction
+from driftwatch.core.records import Change, ColumnKind, Direction, Finding, Status
 
 if TYPE_CHECKING:
     from driftwatch.core.baseline import ColumnBaseline
@@ -103,4 +103,23 @@ def _outside(counts: np.ndarray, cells: int) -> int:
     return int(counts[0]) + (int(counts[cells - 1]) if cells > 1 else 0) + int(counts[-1])
 
 
-__all__ = ["OF_QUALITY", "QUALITY_STATISTICS", "describe_quality", "with_usual_gaps"]
+def is_as_usual(finding: Finding) -> bool:
+    """Whether there is nothing to say: no evidence, and a score within its threshold."""
+    enough = finding.status is not Status.INSUFFICIENT_DATA
+    return enough and not finding.evidence and not finding.score > finding.threshold.value
+
+
+def is_notable(finding: Finding) -> bool:
+    """Whether a finding is worth a line: beyond its threshold, or with evidence. Most are not, and hide the rest."""
+    beyond = finding.score > finding.threshold.value or finding.evidence >= 1.0
+    return beyond and finding.status is not Status.INSUFFICIENT_DATA
+
+
+__all__ = [
+    "OF_QUALITY",
+    "QUALITY_STATISTICS",
+    "describe_quality",
+    "is_as_usual",
+    "is_notable",
+    "with_usual_gaps",
+]

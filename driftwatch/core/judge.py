@@ -15,7 +15,7 @@ from driftwatch.core.baseline import Baseline
 from driftwatch.core.caution import cautious_bets
 from driftwatch.core.change import describe
 from driftwatch.core.conclusion import Judgement, concluded, evidence_by_column, mean, unjudged, weighted_average
-from driftwatch.core.data_quality import describe_quality, with_usual_gaps
+from driftwatch.core.data_quality import describe_quality, is_as_usual, is_notable, with_usual_gaps
 from driftwatch.core.evidence import (
     ALONE,
     LARGEST_SHARE,
@@ -276,6 +276,7 @@ def _judged_kind(kind: AlertKind, columns: Sequence[Column], window: _Window, me
         window = window.without_gaps()
     findings: list[Finding] = []
     bets: dict[str, dict[str, Bets]] = {}
+    as_usual = False
     for column, names in plan.statistics.items():
         sides = window.baseline.columns[column], window.profile.columns[column]
         change = describe(*sides) if kind is not AlertKind.DATA_QUALITY else _UNCHANGED
@@ -286,33 +287,35 @@ def _judged_kind(kind: AlertKind, columns: Sequence[Column], window: _Window, me
             if fixed is not None:
                 finding = _held_to(fixed, kind, column, STATISTICS[name], change, window)
             else:
-                finding, bets[column][name] = _found(
+                finding, held = _found(
                     kind, column, STATISTICS[name], change, window, held=before.of(column, name), largest=largest
                 )
-            if kind is AlertKind.DATA_QUALITY and _is_notable(finding, window):
+                if held:
+                    bets[column][name] = held
+            if kind is AlertKind.DATA_QUALITY:
+                if is_as_usual(finding) and not _is_asked_for(finding, window):
+                    # Without evidence: two lines a column would hide the rest.
+                    as_usual = True
+                    continue
                 finding = replace(finding, change=describe_quality(name, *sides))
             findings.append(finding)
-    if all(finding.status is Status.INSUFFICIENT_DATA for finding in findings):
+    if not as_usual and all(finding.status is Status.INSUFFICIENT_DATA for finding in findings):
         rows = max(window.profile.columns[column.name].n for column in columns)
-        held = weighted_average(evidence_by_column(findings, plan), plan)
-        judgement = unjudged(plan, VerdictReason.TOO_FEW_ROWS, _too_few(rows, window), held, memory, findings)
+        evidence = weighted_average(evidence_by_column(findings, plan), plan)
+        judgement = unjudged(plan, VerdictReason.TOO_FEW_ROWS, _too_few(rows, window), evidence, memory, findings)
     else:
         judgement = concluded(plan, findings, KindMemory(alarmed=before.alarmed, bets=bets), memory)
     if kind is not AlertKind.DATA_QUALITY:
         return judgement
-    # Two lines a column would hide the rest: what is as usual is not said.
-    return replace(judgement, findings=tuple(one for one in judgement.findings if _is_notable(one, window)))
+    said = tuple(one for one in judgement.findings if is_notable(one) or _is_asked_for(one, window))
+    return replace(judgement, findings=said)
 
 
 _UNCHANGED = Change(direction=Direction.NONE, text="no change")
 
 
-def _is_notable(finding: Finding, window: _Window) -> bool:
-    """Whether a finding of data quality says something, or was asked for."""
-    if window.policy.asks_for(window.baseline.schema.by_name[finding.column], finding.statistic):
-        return True
-    beyond = finding.score > finding.threshold.value or finding.evidence >= 1.0
-    return beyond and finding.status is not Status.INSUFFICIENT_DATA
+def _is_asked_for(finding: Finding, window: _Window) -> bool:
+    return window.policy.asks_for(window.baseline.schema.by_name[finding.column], finding.statistic)
 
 
 def _too_few(rows: int, window: _Window) -> str:

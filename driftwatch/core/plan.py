@@ -88,8 +88,14 @@ class Plan:
 
     def weight(self, column: str) -> float:
         """How much the evidence of each of a column's statistics counts; 0.0 where all of them are fixed."""
-        n = sum((column, name) not in self.fixed for name in self.statistics[column])
+        n = self.gathering(column)
         return self.weights[column] / n if n else 0.0
+
+    def gathering(self, column: str) -> int:
+        """How many of a column's statistics gather evidence: those that are not fixed."""
+        if not self.fixed:
+            return len(self.statistics[column])
+        return sum((column, name) not in self.fixed for name in self.statistics[column])
 
 
 def _corrected(fixed: Mapping[tuple[str, str], Threshold]) -> dict[tuple[str, str], Threshold]:
