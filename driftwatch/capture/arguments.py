@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from driftwatch.capture.copying import Copy, copied, one_row
-from driftwatch.errors import InputError
 
 _ITSELF = frozenset({"self", "cls"})
 _IN_ORDER = frozenset({inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD})
@@ -50,22 +49,15 @@ Rows = FirstArgument | AllArguments
 def rows_among(function: Callable[..., Any], *, named: str | None, is_function: bool) -> Rows:
     """Where the rows are.
 
-    The parameter that is named; else of a function with several parameters without a default all arguments
-    together, each a feature; else the first parameter. ``self`` does not count.
-
-    Raises
-    ------
-    InputError
-        If there is no such parameter.
+    The parameter that is named, where there is one of that name; else of a function with several parameters without a
+    default all arguments together, each a feature; else the first parameter. ``self`` does not count.
     """
-    parameters = _parameters(function)
+    parameters = parameters_of(function)
     begin = 1 if is_function and parameters and parameters[0].name in _ITSELF else 0
-    if named is not None:
-        for position, one in enumerate(parameters):
-            if one.name == named and one.kind not in _REST:
-                # One that can only be named is found at no position.
-                return FirstArgument(position if one.kind in _IN_ORDER else len(parameters), named)
-        raise InputError(f"there is no parameter {named!r}.", field="rows", remedy="Name the one that has the rows.")
+    for position, one in enumerate(parameters):
+        if one.name == named and one.kind not in _REST:
+            # One that can only be named is found at no position.
+            return FirstArgument(position if one.kind in _IN_ORDER else len(parameters), named)
     taken = [one for one in parameters[begin:] if one.kind not in _REST]
     if is_function and sum(one.default is one.empty for one in taken) > 1:
         defaults = {one.name: one.default for one in taken if one.default is not one.empty}
@@ -73,11 +65,12 @@ def rows_among(function: Callable[..., Any], *, named: str | None, is_function: 
     return FirstArgument(begin, taken[0].name) if taken else FirstArgument(begin)
 
 
-def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
+def parameters_of(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    """The parameters in their order; none where they cannot be known."""
     try:
         return list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):  # A function of C, or a model that only looks like one.
         return []
 
 
-__all__ = ["AllArguments", "FirstArgument", "Rows", "rows_among"]
+__all__ = ["AllArguments", "FirstArgument", "Rows", "parameters_of", "rows_among"]

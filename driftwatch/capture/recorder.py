@@ -45,13 +45,7 @@ class Recorder:
         self._last: ContextVar[Call | None] = ContextVar("driftwatch_last_call", default=None)
 
     def recorded(self, name: str, answer: Answer) -> Callable[..., Any]:
-        """The model's method ``name``: same arguments, same result, same exceptions, and its rows are recorded.
-
-        Raises
-        ------
-        InputError
-            If the method has no parameter of the name that was given.
-        """
+        """The model's method ``name``: same arguments, same result, same exceptions, and its rows are recorded."""
         model = self.target.model
         method = getattr(model, name)
         asked = model if name == "__call__" else method

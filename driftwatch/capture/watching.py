@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, overload
 
+from driftwatch.capture.arguments import parameters_of
 from driftwatch.capture.buffer import BufferLimits
 from driftwatch.capture.requests import Request, made_request
 from driftwatch.capture.transport import usual_url
@@ -236,6 +237,12 @@ def _watched(model: Any, options: dict[str, Any]) -> Watched:
             field="model",
             remedy="Give something with predict, predict_proba, decision_function, or that can be called.",
         )
+    rows = options["rows"]
+    methods = [model if one == "__call__" else getattr(model, one, None) for one in RECORDED]
+    if rows is not None and not any(
+        parameter.name == rows for one in methods if callable(one) for parameter in parameters_of(one)
+    ):
+        raise InputError(f"there is no parameter {rows!r}.", field="rows", remedy="Name the one that has the rows.")
     name = options["name"]
     if name is None and inspect.isroutine(model) and model.__name__.isidentifier():
         name = model.__name__

@@ -110,6 +110,31 @@ if __name__ == "__main__":
     assert sorted(event["features"]["x0"] for event in service.events) == [1.0, 2.0]
 
 
+def test_workers_of_joblib_send_what_they_predict(service: Any, tmp_path: Any) -> None:
+    script = tmp_path / "work.py"
+    script.write_text(
+        f"""
+import joblib
+import numpy as np
+from sklearn.linear_model import LinearRegression
+from driftwatch.capture import BufferLimits, watch
+
+model = LinearRegression().fit(np.array([[0.0], [1.0]]), np.array([0.0, 2.0]))
+model = watch(model, url={service.url!r}, name="m", feature_names=["x"], limits=BufferLimits(linger_seconds=0.0))
+
+def predict(model, value):
+    return float(model.predict(np.array([[value]]))[0]), model.flush()
+
+found = joblib.Parallel(n_jobs=2, backend="loky")(joblib.delayed(predict)(model, float(one)) for one in range(6))
+assert [round(answer) for answer, _ in found] == [0, 2, 4, 6, 8, 10], found
+assert all(sent for _, sent in found)
+"""
+    )
+    subprocess.run([sys.executable, str(script)], check=True, timeout=120, env=ENVIRONMENT)
+    assert sorted(event["features"]["x"] for event in service.events) == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+    assert len({event["prediction_id"] for event in service.events}) == 6
+
+
 def test_a_model_that_nobody_holds_any_more_is_let_go() -> None:
     said = run(
         """

@@ -131,6 +131,21 @@ def test_the_parameter_with_the_rows_can_be_named(make: Make, service: Any) -> N
         make(lambda customer: 0.5, rows="clients")
 
 
+def test_of_several_methods_those_that_have_the_named_parameter_take_the_rows_from_it(make: Make, service: Any) -> None:
+    class Model:
+        def predict(self, request: object, X: list[list[int]]) -> list[int]:
+            return [1]
+
+        def __call__(self, inputs: list[list[int]]) -> list[int]:
+            return [2]
+
+    model = make(Model(), rows="X", feature_names=["x"])
+    model.predict(object(), [[5]])
+    model([[6]])
+    assert model.flush()
+    assert [(event["features"]["x"], event["prediction"]) for event in service.events] == [(5, 1), (6, 2)]
+
+
 def test_arguments_that_are_no_single_values_are_no_row(make: Make) -> None:
     @make()
     def risk(customer: dict[str, int], account: dict[str, int]) -> float:
