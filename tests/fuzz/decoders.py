@@ -35,7 +35,10 @@ from driftwatch.bootstrap import Service, assemble
 from driftwatch.capture.proxy.heads import Refused
 from driftwatch.core.baseline import Baseline
 from driftwatch.core.frames import to_table
+from driftwatch.core.performance import PerformanceSums
+from driftwatch.core.performance.own import OwnSums
 from driftwatch.core.profile import Profile
+from driftwatch.core.records import Task
 from driftwatch.core.table import Numbers, Table
 from driftwatch.errors import DriftwatchError, EventError, InputError, ServiceError, StoreError
 from driftwatch.pipeline.ingest import Submission
@@ -190,6 +193,8 @@ def use_baseline(document: bytes) -> None:
     """Read a baseline, and compare a few rows with it."""
     read = Baseline.from_json(document.decode())
     assert Baseline.from_json(read.to_json()).layout == read.layout
+    if read.performance is not None:
+        assert read.performance.sums.measures()
     profile = Profile.empty(read)
     for name, column in read.columns.items():
         values = Table({name: Numbers(np.array([1.0, np.nan]))}, 2)
@@ -203,6 +208,29 @@ def baseline_document() -> dict[str, Any]:
     """A good one, which nobody changes."""
     document: dict[str, Any] = json.loads(baseline().to_json())
     return document
+
+
+def read_sums(data: bytes) -> None:
+    """Read sums of quality, and make every measure of them."""
+    sums = PerformanceSums.from_bytes(data)
+    assert PerformanceSums.from_bytes(sums.to_bytes()) == sums
+    assert sums.measures()
+
+
+def sums_bytes() -> tuple[bytes, ...]:
+    scored, empty = baseline().performance, PerformanceSums.empty(Task.REGRESSION)
+    assert scored is not None
+    x = np.array([1.0, 2.5, -3.0, 1e9])
+    numbers = PerformanceSums.of(Task.REGRESSION, (), Numbers(x), Numbers(x[::-1].copy()))
+    own = numbers.with_own({"own": OwnSums(2, 3 << 1074, 5 << 1074)})
+    return scored.sums.to_bytes(), empty.to_bytes(), own.to_bytes()
+
+
+def reshaped_sums(chance: random.Random) -> bytes:
+    document = json.loads(chance.choice(sums_bytes()))
+    for _ in range(chance.randrange(1, 3)):
+        document = reshaped(document, chance)
+    return dumped(document)
 
 
 def with_checksum(content: bytes) -> bytes:
@@ -554,6 +582,9 @@ def table() -> Mapping[str, Decoder]:
         "baseline with a right checksum": Decoder(
             use_baseline, (DriftwatchError, UnicodeDecodeError), (with_checksum(content),),
             JSON_VALUES.map(dumped).map(with_checksum), reshaped_baseline,
+        ),
+        "performance sums": Decoder(
+            read_sums, (ValueError,), sums_bytes(), JSON_VALUES.map(dumped), reshaped_sums
         ),
         "profile": Decoder(read_profile, (ValueError,), (profile,), texts.map(packed_profile), damaged_profile),
         "stored batch": Decoder(decode, (StoreError,), tuple(batches)),

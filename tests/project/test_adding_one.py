@@ -57,6 +57,7 @@ def copy(root: Path, tmp_path: Path) -> Path:
     [
         ("A statistic", "test_statistics.py", "matusita"),
         ("A detector", "test_detectors.py", "geometric_average"),
+        ("A measure", "test_measures.py", "jaccard"),
         ("A wire format", "test_wire.py", "json-seq"),
         ("A model server's protocol", "test_inference_formats.py", "torchserve"),
         ("A sink", "test_sinks.py", "plain_post"),

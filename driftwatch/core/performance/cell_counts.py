@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+MOST_ROWS = 2**53
+"""Nobody counts that many."""
+
 _WIDTHS = tuple(np.dtype(f"<i{width}") for width in (1, 2, 4, 8))
 _LARGEST_BYTES = 1 << 24
 
@@ -128,7 +131,9 @@ class CellCounts:
             parts.append(np.frombuffer(chunk, dtype=_WIDTHS[width]).astype(np.int64))
             at += 1 + size
         differences, counts = parts
-        if not inflater.eof or at != len(body) or differences[1:].min(initial=1) < 1 or counts.min(initial=1) < 1:
+        ascending = differences[1:].min(initial=1) >= 1 and np.abs(differences).sum(dtype=np.float64) < 2.0**53
+        possible = counts.min(initial=1) >= 1 and counts.sum(dtype=np.float64) < MOST_ROWS
+        if not (inflater.eof and at == len(body) and ascending and possible):
             raise ValueError("counts of cells are altered")
         return cls(np.cumsum(differences), counts)
 

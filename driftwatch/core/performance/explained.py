@@ -47,9 +47,11 @@ def _error(sums: PerformanceSums, mean_square: float, variance: float) -> float:
         from_units(total, n) for total in (more.squared_with_label, more.squared_with_squared, more.cubed_label)
     )
     y2 = from_units(sums.sums[LABEL_SQUARED], n)
-    central_fourth = y4 - 4.0 * mean * y3 + 6.0 * mean**2 * y2 - 3.0 * mean**4
-    crossed = e2y2 - 2.0 * mean * e2y + mean**2 * mean_square
-    size = y4 + 6.0 * mean**2 * y2 + 3.0 * mean**4
+    # Products become infinite where powers would be an error.
+    square = mean * mean
+    central_fourth = y4 - 4.0 * mean * y3 + 6.0 * square * y2 - 3.0 * square * square
+    crossed = e2y2 - 2.0 * mean * e2y + square * mean_square
+    size = y4 + 6.0 * square * y2 + 3.0 * square * square
     if not (math.isfinite(size) and central_fourth > 2.0**-40 * size):
         return math.nan
     # The mean of e**2 - q * (y - mean)**2 is 0.

@@ -1,7 +1,8 @@
 """ROC AUC and average precision from counts over cells of the scores.
 
-Rows in one cell count as ties. Where every score is the value of its cell they are ties, and the value is that of the
-rows; else ``error_bound`` is the most by which any order of the rows within the cells can change it.
+Where every score is the value of its cell, rows in one cell are ties, and the value is that of the rows. Else they are
+taken to lie in any order (half of them above a row, as the area has it of ties), and ``error_bound`` is the most by
+which their order can change the value.
 
 Undefined where a class has no rows or no others, and where a label is none of the classes. Over several classes: of
 each against all others, then the mean, or that by the number of labels (``weighted``). The standard error of such a
@@ -45,13 +46,15 @@ class Ranked:
     error_bound: float
 
 
-def roc_auc(positive: Counts, negative: Counts) -> Ranked:
+def roc_auc(positive: Counts, negative: Counts, *, tied: bool = True) -> Ranked:
     """The area under the ROC curve: how often a positive row scores above a negative one, ties counting half.
 
     Parameters
     ----------
     positive, negative
         Rows of both kinds by cell, in ascending order of the score; at least one of each.
+    tied
+        Whether rows in one cell have one score. It makes no difference: a tie counts half, and so does any order.
 
     References
     ----------
@@ -75,10 +78,11 @@ def roc_auc(positive: Counts, negative: Counts) -> Ranked:
     return Ranked(value, error, float(positive @ negative) / (2.0 * n_positive * n_negative))
 
 
-def average_precision(positive: Counts, negative: Counts) -> Ranked:
+def average_precision(positive: Counts, negative: Counts, *, tied: bool = True) -> Ranked:
     """The mean precision at the scores of the positive rows, as scikit-learn defines it.
 
-    Parameters as of `roc_auc`. The standard error is by the delta method over the counts.
+    Parameters as of `roc_auc`; where rows in a cell are not ``tied``, positive and negative ones alternate evenly in
+    it. The standard error is by the delta method over the counts.
 
     Examples
     --------
@@ -95,20 +99,33 @@ def average_precision(positive: Counts, negative: Counts) -> Ranked:
     gained, lost = np.cumsum(ahead[::-1])[::-1], np.cumsum((ahead * precision)[::-1])[::-1]
     of_positive = (precision + gained - value - lost) * n / n_positive
     of_negative = -lost * n / n_positive
+    before, found_before = taken - positive - negative, found - positive
+    if not tied:
+        value = float(positive @ _evenly(positive, negative, before, found_before)) / n_positive
     mean = (float(positive @ of_positive) + float(negative @ of_negative)) / n
     squares = float(positive @ np.square(of_positive - mean)) + float(negative @ np.square(of_negative - mean))
     error = math.sqrt(squares / n / max(n - 1, 1))
-    others = taken - positive - negative - (found - positive)
+    others = before - found_before
     best = positive @ (found / np.maximum(found + others, 1))
     # Positive rows behind all negative ones of their cell: a sum of (a + j) / (b + j) over j = 1 .. positive.
     behind = taken - positive
-    missed = (behind - (found - positive)) * (digamma(behind + positive + 1.0) - digamma(behind + 1.0))
+    missed = (behind - found_before) * (digamma(behind + positive + 1.0) - digamma(behind + 1.0))
     worst = float((positive - missed).sum())
     bound = max(float(best) / n_positive - value, value - worst / n_positive, 0.0)
     return Ranked(value, error, bound)
 
 
-def _ranked(rank: Callable[[Counts, Counts], Ranked], *, weighted: bool) -> Callable[[PerformanceSums], Measure | None]:
+def _evenly(positive: Counts, negative: Counts, before: Counts, found_before: Counts) -> NDArray[np.float64]:
+    """The mean precision at a cell's positive rows, where both kinds alternate evenly: an integral over the cell."""
+    size = positive + negative
+    slope = positive / size
+    with np.errstate(divide="ignore", invalid="ignore"):
+        beyond = (found_before - slope * before) / size * np.log1p(size / before)
+    mean: NDArray[np.float64] = slope + np.where(before > 0, beyond, 0.0)
+    return mean
+
+
+def _ranked(rank: Callable[..., Ranked], *, weighted: bool) -> Callable[[PerformanceSums], Measure | None]:
     def measured(sums: PerformanceSums) -> Measure | None:
         scores = sums.details
         if not isinstance(scores, ScoreSums) or not scores.ranked_classes:
@@ -125,7 +142,7 @@ def _ranked(rank: Callable[[Counts, Counts], Ranked], *, weighted: bool) -> Call
                 continue
             if not (n_positive and n_negative):
                 return undefined(scores.n)
-            one = rank(positive, negative)
+            one = rank(positive, negative, tied=2 * scores.off_grid <= scores.n)
             value, error, bound = (
                 total + weight * part
                 for total, part in ((value, one.value), (error, one.standard_error), (bound, one.error_bound))

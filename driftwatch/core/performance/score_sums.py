@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftwatch.core.moments import decoded_units, encoded_units, exact_sum
-from driftwatch.core.performance.cell_counts import CellCounts
+from driftwatch.core.performance.cell_counts import MOST_ROWS, CellCounts
 from driftwatch.core.performance.number_cells import score_cells
 from driftwatch.core.records import Task
 
@@ -219,6 +219,7 @@ assert {*_SUMMED, "task", "n_classes", "calibration", "cells"} == {one.name for 
 def _check(sums: ScoreSums) -> None:
     rows, hits = sums.calibration[0::3], sums.calibration[1::3]
     fits = len(sums.calibration) == 3 * CALIBRATION_BINS and sum(rows) == sums.n - sums.improper
+    fits = fits and max(sums.n, sums.unseen, sums.improper) < MOST_ROWS
     fits = fits and all(0 <= hit <= row for hit, row in zip(hits, rows, strict=True))
     fits = fits and sums.cells.n == sums.n * len(sums.ranked_classes) and 0 <= sums.off_grid <= sums.n
     first, last = (2 * which * _STRIDE for which in (0, sums.n_classes))

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftwatch.core.moments import decoded_units, encoded_units, exact_sum
+from driftwatch.core.performance.cell_counts import MOST_ROWS
 from driftwatch.core.performance.error_sums import ErrorSums
 from driftwatch.core.performance.measure import Measure
 from driftwatch.core.performance.own import OwnSums
@@ -267,14 +268,17 @@ class PerformanceSums:
                 details=_read_details(task, len(classes), document),
                 own=tuple((str(name), OwnSums.from_document(one)) for name, one in document.get("own", {}).items()),
             )
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, OverflowError) as error:
             raise ValueError("performance sums are cut short or altered") from error
         blank = cls.empty(task, classes)
         fits = len(result.sums) == len(blank.sums) and len(result.confusion) == len(blank.confusion)
         rows = sum(result.confusion) if result.confusion else result.n
-        if not fits or result.n < 0 or rows != result.n or min(result.confusion, default=0) < 0:
+        if not fits or not 0 <= result.n < MOST_ROWS or rows != result.n or min(result.confusion, default=0) < 0:
             raise ValueError("performance sums do not fit their task")
-        if result.details is not None and result.details.n > result.n:
+        if len(result.own) > _MOST_OWN or any(one.n > result.n for _, one in result.own):
+            raise ValueError("own sums do not fit the others")
+        scored = result.details.n + result.details.unseen if isinstance(result.details, ScoreSums) else 0
+        if scored > result.n or (isinstance(result.details, ErrorSums) and result.details.n != result.n):
             raise ValueError("performance sums do not fit each other")
         return result
 
@@ -291,11 +295,16 @@ class PerformanceSums:
         ValueError
             If ``data`` is cut short, altered or of another version.
         """
-        document = json.loads(data)
+        try:
+            document = json.loads(data)
+        except RecursionError as error:
+            raise ValueError("performance sums are altered") from error
         if not isinstance(document, dict) or document.get("v") not in _VERSIONS:
             raise ValueError("performance sums were written by another version of driftwatch")
         return cls.from_document(document)
 
+
+_MOST_OWN = 100
 
 _VERSIONS = (1, 2)
 """Of the bytes: the first had no ``details``."""

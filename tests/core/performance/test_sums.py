@@ -147,6 +147,12 @@ def test_r2_of_a_constant_label_is_as_scikit_learn_says():
     assert regression([5.0, 6.0], [5.0, 5.0]).measures()["r2"].value == 0.0
 
 
+@pytest.mark.parametrize("size", [1e40, 1e80, 1e150, 1e300])
+def test_huge_labels_do_not_overflow(size):
+    found = regression([size, 2 * size, 3 * size], [size, 2.1 * size, 3 * size]).measures()
+    assert all(not math.isnan(found[name].value) for name in ("mae", "rmse", "r2", "mape", "pinball_50", "error_p50"))
+
+
 def test_huge_errors_do_not_overflow():
     measures = regression([1.7e308, -1.7e308], [-1.7e308, 1.7e308]).measures()
     assert math.isfinite(measures["mae"].value)
