@@ -341,4 +341,4 @@ def _read_details(task: Task, n_classes: int, document: Any) -> Details | None:
             if task is Task.REGRESSION
             else ScoreSums.from_document(task, n_classes, written)
         )
-    return ErrorSums.empty() if task is Task.REGRESSION and document["n"] == 0 else None
+    return ErrorSums.empty() if task is Task.REGRESSION and int(document["n"]) == 0 else None
