@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from driftwatch.capture.client import Client
     from driftwatch.core.baseline import Baseline
-    from driftwatch.core.records import RetrainEpisode, RetrainState
+    from driftwatch.core.records import Alert, RetrainEpisode, RetrainState
     from driftwatch.training.chosen import Trial
     from driftwatch.training.recipe import Recipe
     from driftwatch.training.run import Run
@@ -110,9 +110,8 @@ def _run(
         recipe = msgspec.structs.replace(recipe, guard=guard)
     store = ModelStore(base / recipe.output.folder, recipe.model, packages=asked.allowed)
     version = asked.new_version or _next_version(None if former is None else former.model_version, store.versions())
-    stretch = _stretch(recipe, asked, episode)
     with ExitStack() as stack:
-        batches, words = _rows(recipe, asked, source, stretch, stack)
+        batches, words = _rows(recipe, asked, source, episode, stack)
         shown = stack.enter_context(_progress())
         job = Job(
             recipe=recipe,
@@ -130,6 +129,7 @@ def _run(
                 until=episode.until,
                 model_version=episode.model_version,
                 alert_ids=episode.alert_ids,
+                alerts=_alerts(client, episode),
             ),
             allowed=ALLOWED | set(asked.allowed),
             base=base,
@@ -158,12 +158,21 @@ class _Reports:
 def _episode(client: Client | None, retrain_id: str, model: str) -> RetrainEpisode:
     if client is None:
         raise InputError("needs the service that asked.", field="--retrain-id", remedy="Give --url.")
-    found = next((one for one in client.retrains() if one.retrain_id == retrain_id), None)
-    if found is None:
-        raise InputError(f"no retrain has the id {retrain_id!r}.", field="--retrain-id")
+    try:
+        found = client.retrain(retrain_id)
+    except ServiceRejected as error:
+        if error.status != _NOT_FOUND:
+            raise
+        raise InputError(f"no retrain has the id {retrain_id!r}.", field="--retrain-id") from None
     if found.model != model:
         raise InputError(f"is about {found.model!r}; the recipe is for {model!r}.", field="--retrain-id")
     return found
+
+
+def _alerts(client: Client | None, episode: RetrainEpisode) -> tuple[Alert, ...]:
+    """The alerts that called for it, as far as the service still lists them."""
+    listed = () if client is None else client.alerts(model=episode.model)
+    return tuple(one for one in listed if one.alert_id in episode.alert_ids)
 
 
 def _former(client: Client | None, model: str) -> Baseline | None:
@@ -187,26 +196,32 @@ def _next_version(former: str | None, known: list[str]) -> str:
     return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
 
 
-def _stretch(recipe: Recipe, asked: _Asked, episode: RetrainEpisode | None) -> Stretch:
+def _stretch(recipe: Recipe, asked: _Asked, episode: RetrainEpisode | None, latest: Callable[[], datetime]) -> Stretch:
+    """The stretch that was asked for; where it is only said how long it is, it reaches back from its end.
+
+    ``latest`` says where rows end that have no other end.
+    """
     end = asked.end if asked.end is not None or episode is None else episode.until.isoformat()
     stretch = Stretch(start=asked.start, end=end)
     if recipe.data.stretch is None or asked.start is not None:
         return stretch
-    until = stretch.moments()[1] or datetime.now(UTC)
+    until = stretch.moments()[1] or latest()
     return Stretch(start=(until - recipe.data.stretch).isoformat(), end=end)
 
 
 def _rows(
-    recipe: Recipe, asked: _Asked, source: LogSource, stretch: Stretch, stack: ExitStack
+    recipe: Recipe, asked: _Asked, source: LogSource, episode: RetrainEpisode | None, stack: ExitStack
 ) -> tuple[Iterable[pa.Table], str]:
     """The rows, from the beginning each time, and where they are from."""
     from driftwatch.sources.files import FileBatches
 
     if asked.file is not None:
         batches: Iterable[pa.Table] = FileBatches(asked.file)
+        stretch = _stretch(recipe, asked, episode, lambda: _latest(batches, recipe.data.time))
         if stretch:
             batches = _Between(batches, recipe.data.time, stretch.moments())
         return batches, f"the file {asked.file.name}"
+    stretch = _stretch(recipe, asked, episode, lambda: datetime.now(UTC))
     path = stack.enter_context(source.file(stretch, labelled=True))
     first, last = ("" if one is None else f"{one:%Y-%m-%d %H:%M}" for one in stretch.moments())
     words = " ".join(part for part in (f"from {first}" if first else "", f"until {last}" if last else "") if part)
@@ -222,19 +237,36 @@ class _Between:
         self._start, self._end = ends
 
     def __iter__(self) -> Iterator[pa.Table]:
-        import pyarrow as pa
         import pyarrow.compute as pc
 
         for table in self._batches:
-            if self._time not in table.column_names or not pa.types.is_timestamp(table[self._time].type):
-                raise InputError("holds no times to choose rows by.", field=self._time, remedy="Check data.time.")
-            at = table[self._time]
+            at = _times(table, self._time)
             kept = pc.is_valid(at)
             if self._start is not None:
                 kept = pc.and_(kept, pc.greater_equal(at, _as(self._start, at.type)))
             if self._end is not None:
                 kept = pc.and_(kept, pc.less(at, _as(self._end, at.type)))
             yield table.filter(kept)
+
+
+def _times(table: pa.Table, name: str) -> Any:
+    import pyarrow as pa
+
+    if name not in table.column_names or not pa.types.is_timestamp(table[name].type):
+        raise InputError("holds no times to choose rows by.", field=name, remedy="Check data.time.")
+    return table[name]
+
+
+def _latest(batches: Iterable[pa.Table], time: str) -> datetime:
+    """Just after the latest time of the rows."""
+    import pyarrow.compute as pc
+
+    found = [pc.max(_times(table, time)).as_py() for table in batches]
+    known = [one if one.tzinfo else one.replace(tzinfo=UTC) for one in found if one is not None]
+    if not known:
+        raise InputError("holds no time.", field=time, remedy="Check data.time.")
+    latest: datetime = max(known)
+    return latest.replace(microsecond=0) + timedelta(seconds=1)
 
 
 def _as(moment: datetime, kind: Any) -> Any:

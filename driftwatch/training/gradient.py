@@ -181,7 +181,13 @@ class GradientFitter:
         """The preparation and the further steps, fitted on the training rows in passes over them."""
         data = self._recipe.data
         train, features = self._material.train, self._material.columns.features
-        prepare = streamed_preparation(data, self._recipe.preparation, self._categories())
+        template = configured(self._recipe, {}, self._recipe.seed, self._allowed)
+        prepare = streamed_preparation(
+            data,
+            self._recipe.preparation,
+            self._categories(),
+            sparse_threshold=template.named_steps[PREPARE].sparse_threshold,
+        )
         scaler: Any = None
         for number, frame in enumerate(train.batches()):
             if number == 0:
@@ -190,7 +196,6 @@ class GradientFitter:
             elif hasattr(scaler, "partial_fit"):
                 scaler.partial_fit(frame[list(data.numeric)])
         fitted: list[tuple[str, Any]] = [(PREPARE, prepare)]
-        template = configured(self._recipe, {}, self._recipe.seed, self._allowed)
         for name, step in template.steps[1:-1]:
             for frame in train.batches():
                 step.partial_fit(Pipeline(fitted).transform(frame[features]))

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from driftwatch.core.records import Alert
 from driftwatch.training.champion_challenger import Comparison, Decision
 from driftwatch.training.chosen import Spread, Trial
 from driftwatch.training.resampling import Interval
@@ -22,7 +23,7 @@ _MOST_TRIALS_SHOWN = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """Why a retrain was asked for: the episode's own words."""
+    """Why a retrain was asked for: the episode's own words, and the alerts that called for it, where they are known."""
 
     retrain_id: str
     reason: str
@@ -30,6 +31,7 @@ class Evidence:
     until: datetime
     model_version: str
     alert_ids: tuple[str, ...] = ()
+    alerts: tuple[Alert, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,8 +174,18 @@ def _why(evidence: Evidence | None) -> list[str]:
             f"{evidence.model_version}: {evidence.reason}"
         ),
         "",
-        *([f"Alerts: {', '.join(evidence.alert_ids)}.", ""] if evidence.alert_ids else []),
+        *_alerts(evidence),
     ]
+
+
+def _alerts(evidence: Evidence) -> list[str]:
+    if not evidence.alerts:
+        return [f"Alerts: {', '.join(evidence.alert_ids)}.", ""] if evidence.alert_ids else []
+    rows = [
+        [one.kind.value, one.segment or "all rows", _moment(one.started), ", ".join(one.columns), one.reason]
+        for one in evidence.alerts
+    ]
+    return [*_table(["alert", "of", "since", "columns", "reason"], rows), ""]
 
 
 def _comparison(made: Comparison) -> list[str]:

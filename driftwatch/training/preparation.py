@@ -12,6 +12,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, RobustScaler, StandardScaler
+from sklearn.utils import get_tags
 
 from driftwatch.errors import RecipeError
 from driftwatch.training.category_names import CategoryNames
@@ -52,8 +53,14 @@ def build_pipeline(recipe: Recipe, *, allowed: Collection[str] = ALLOWED, seed: 
     estimator = build(recipe.estimator, allowed=allowed)
     if not hasattr(estimator, "predict"):
         raise RecipeError(f"{recipe.estimator.name} predicts nothing.", field="estimator.name")
+    if not all(_takes_sparse(one) for _, one in [*steps[1:], (MODEL, estimator)]):
+        steps[0][1].set_params(sparse_threshold=0.0)
     pipeline = Pipeline([*steps, (MODEL, estimator)])
     return seeded(pipeline, recipe.seed if seed is None else seed)
+
+
+def _takes_sparse(estimator: Any) -> bool:
+    return bool(get_tags(estimator).input_tags.sparse)
 
 
 def seeded(pipeline: Pipeline, seed: int) -> Pipeline:
@@ -74,7 +81,7 @@ def preparation(data: DataRecipe, recipe: PreparationRecipe) -> ColumnTransforme
 
 
 def streamed_preparation(
-    data: DataRecipe, recipe: PreparationRecipe, categories: Sequence[Sequence[str]]
+    data: DataRecipe, recipe: PreparationRecipe, categories: Sequence[Sequence[str]], *, sparse_threshold: float
 ) -> ColumnTransformer:
     """The same for rows that do not fit in memory, with the categories that a pass over the training rows found.
 
@@ -89,7 +96,9 @@ def streamed_preparation(
         branches.append((NUMERIC, Pipeline(steps), list(data.numeric)))
     if data.categorical:
         branches.append((CATEGORICAL, _categorical(recipe, [list(one) for one in categories]), list(data.categorical)))
-    return ColumnTransformer(branches, remainder="drop", verbose_feature_names_out=False)
+    return ColumnTransformer(
+        branches, remainder="drop", verbose_feature_names_out=False, sparse_threshold=sparse_threshold
+    )
 
 
 def _numeric(recipe: PreparationRecipe) -> Pipeline:

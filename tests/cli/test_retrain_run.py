@@ -87,6 +87,21 @@ def test_rows_of_a_stretch_of_time_only(folder: Path) -> None:
     assert sum(card["data"][part]["rows"] for part in ("train", "validation", "test")) == 2_200
 
 
+def test_the_last_days_of_a_file_reach_back_from_its_end(folder: Path) -> None:
+    (folder / "recipe.toml").write_text(RECIPE.replace("[data]\n", '[data]\nlast = "10d"\n'))
+    done = run(folder, "--file", folder / "worse.parquet", "--format", "json")
+    card = json.loads((Path(json.loads(done.stdout)["folder"]) / "card.json").read_text())
+    assert sum(card["data"][part]["rows"] for part in ("train", "validation", "test")) == 1_000
+    assert card["data"]["test"]["last"] > "2026-02-13T23:"
+
+
+def test_a_retrain_that_the_service_does_not_know_is_wrong_use(folder: Path) -> None:
+    with serving(folder / "data") as client:
+        client.register(reference())
+        done = run(folder, "--url", client.url, "--retrain-id", "absent")
+    assert "no retrain has the id 'absent'" in str(done.exception)
+
+
 def test_a_mistake_in_the_recipe_is_wrong_use_in_one_line(folder: Path) -> None:
     (folder / "recipe.toml").write_text(RECIPE + "[serach]\n")
     command = [sys.executable, "-m", "driftwatch", "retrain", "run", "recipe.toml", "--file", "worse.parquet"]
@@ -247,6 +262,8 @@ def test_a_service_s_webhook_starts_the_trainer_which_ends_its_episode(tmp_path:
     card = json.loads((tmp_path / "models/minutes/2/card.json").read_text())
     assert card["evidence"]["retrain_id"] == episode.retrain_id
     assert "mae" in card["evidence"]["reason"]
+    assert {one["kind"] for one in card["evidence"]["alerts"]} == {"quality"}
+    assert "| quality | all rows |" in (tmp_path / "models/minutes/2/card.md").read_text()
     assert card["comparison"]["champion"] == "version 1, as it was served"
     assert json.loads((tmp_path / "switched.json").read_text())["retrain_id"] == episode.retrain_id
 

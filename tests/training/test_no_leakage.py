@@ -14,7 +14,7 @@ from driftwatch.training.gradient import GradientFitter
 from driftwatch.training.measures import measure_of
 from driftwatch.training.search import Search
 from driftwatch.training.watching import Watching
-from tests.training.conftest import REGRESSION, day
+from tests.training.conftest import BINARY, REGRESSION, day, flights
 
 SEARCH = '[search]\nmethod = "random"\ntrials = 4\nspace = { alpha = { low = 1e-3, high = 1e3, log = true } }\n'
 SGD = REGRESSION.replace("sklearn.linear_model.Ridge", "sklearn.linear_model.SGDRegressor") + "[gradient]\nepochs = 3\n"
@@ -77,6 +77,19 @@ def test_training_rows_do_matter(rows: pa.Table, cut: Callable[..., Any]) -> Non
     one = chosen(cut, rows, REGRESSION)
     other = chosen(cut, pa.Table.from_pandas(frame, preserve_index=False), REGRESSION)
     assert not np.array_equal(learned(one.pipeline, rows)[0], learned(other.pipeline, rows)[0])
+
+
+def test_an_estimator_that_takes_no_sparse_rows_gets_others(cut: Callable[..., Any]) -> None:
+    """Sixty categories make rows of few numbers, which scikit-learn's trees by histograms do not take."""
+    columns = flights()
+    columns["carrier"] = [f"c{at % 60}" for at in range(4_000)]
+    rows = pa.table(columns)
+    for text in (REGRESSION, BINARY):
+        trees = text.replace("linear_model.Ridge", "ensemble.HistGradientBoostingRegressor").replace(
+            "linear_model.LogisticRegression", "ensemble.HistGradientBoostingClassifier"
+        )
+        model = chosen(cut, rows, trees.replace('Regressor"', 'Regressor"\nparameters = { max_iter = 5 }')).pipeline
+        assert len(model.predict(rows.to_pandas())) == 4_000
 
 
 def test_a_category_of_the_log_is_met_again_in_a_live_frame_of_another_type(cut: Callable[..., Any]) -> None:
