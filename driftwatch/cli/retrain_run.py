@@ -16,7 +16,7 @@ import typer
 from driftwatch.cli.logged import LogSource, Stretch
 from driftwatch.cli.output import Format, console, print_json
 from driftwatch.cli.service import Authority, TokenFile, connected
-from driftwatch.errors import InputError, ServiceError, ServiceRejected, TrainingError
+from driftwatch.errors import InputError, ServiceError, ServiceRejected, TrainingError, TrainingFailed
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from driftwatch.core.records import Alert, RetrainEpisode, RetrainState
     from driftwatch.training.chosen import Trial
     from driftwatch.training.recipe import Recipe
-    from driftwatch.training.run import Run
+    from driftwatch.training.run import Job, Run
 
 NOT_PROMOTED = 1
 _NOT_FOUND = 404
@@ -65,15 +65,22 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
     Example: driftwatch retrain run flights.toml --url http://localhost:8000
     """
     from driftwatch.training.recipe import read_recipe
+    from driftwatch.training.run import Nobody, failures_reported, train
 
-    read = read_recipe(recipe)
     with ExitStack() as stack:
         stack.enter_context(_terminated_like_interrupted())
         client = None if url is None else stack.enter_context(connected(url, token_file, ca))
+        service = Nobody() if client is None else _Reports(client, retrain_id)
+        with failures_reported(service):
+            read = read_recipe(recipe)
         source = LogSource(model=read.model, url=url, data=data, token_file=token_file, ca=ca)
         asked = _Asked(start=start, end=end, file=file, new_version=new_version, allowed=tuple(allow_package or ()))
         try:
-            done = _run(read, recipe.resolve().parent, asked, source, client, retrain_id)
+            episode = None if retrain_id is None else _episode(client, retrain_id, read.model)
+            with failures_reported(service):
+                job = _job(read, recipe.resolve().parent, asked, client, episode, source, stack)
+            shown = stack.enter_context(_progress())
+            done = train(job, service, say=shown.say, on_trial=shown.on_trial)
         except (TrainingError, ServiceError) as error:
             typer.echo(f"driftwatch: {error}", err=True)
             raise typer.Exit(NOT_PROMOTED) from None
@@ -93,49 +100,51 @@ class _Asked:
     allowed: tuple[str, ...]
 
 
-def _run(
-    recipe: Recipe, base: Path, asked: _Asked, source: LogSource, client: Client | None, retrain_id: str | None
-) -> Run:
+def _job(  # noqa: PLR0917 - all of it is the command's
+    recipe: Recipe,
+    base: Path,
+    asked: _Asked,
+    client: Client | None,
+    episode: RetrainEpisode | None,
+    source: LogSource,
+    stack: ExitStack,
+) -> Job:
     import msgspec
 
     from driftwatch.training.estimators import ALLOWED
     from driftwatch.training.model_card import Evidence
     from driftwatch.training.model_store import ModelStore
-    from driftwatch.training.run import Job, train
+    from driftwatch.training.run import Job
 
-    episode = None if retrain_id is None else _episode(client, retrain_id, recipe.model)
     former = _former(client, recipe.model)
     if recipe.guard.metrics_file is not None:
         guard = msgspec.structs.replace(recipe.guard, metrics_file=str(base / recipe.guard.metrics_file))
         recipe = msgspec.structs.replace(recipe, guard=guard)
     store = ModelStore(base / recipe.output.folder, recipe.model, packages=asked.allowed)
     version = asked.new_version or _next_version(None if former is None else former.model_version, store.versions())
-    with ExitStack() as stack:
-        batches, words = _rows(recipe, asked, source, episode, stack)
-        shown = stack.enter_context(_progress())
-        job = Job(
-            recipe=recipe,
-            version=version,
-            batches=batches,
-            source=words,
-            store=store,
-            former=former,
-            evidence=None
-            if episode is None
-            else Evidence(
-                retrain_id=episode.retrain_id,
-                reason=episode.reason,
-                triggered=episode.triggered,
-                until=episode.until,
-                model_version=episode.model_version,
-                alert_ids=episode.alert_ids,
-                alerts=_alerts(client, episode),
-            ),
-            allowed=ALLOWED | set(asked.allowed),
-            base=base,
+    batches, words = _rows(recipe, asked, source, episode, stack)
+    evidence = None
+    if episode is not None:
+        evidence = Evidence(
+            retrain_id=episode.retrain_id,
+            reason=episode.reason,
+            triggered=episode.triggered,
+            until=episode.until,
+            model_version=episode.model_version,
+            alert_ids=episode.alert_ids,
+            alerts=_alerts(client, episode),
         )
-        service = None if client is None else _Reports(client, retrain_id)
-        return train(job, service, say=shown.say, on_trial=shown.on_trial)
+    return Job(
+        recipe=recipe,
+        version=version,
+        batches=batches,
+        source=words,
+        store=store,
+        former=former,
+        evidence=evidence,
+        allowed=ALLOWED | set(asked.allowed),
+        base=base,
+    )
 
 
 class _Reports:
@@ -225,7 +234,15 @@ def _rows(
     path = stack.enter_context(source.file(stretch, labelled=True))
     first, last = ("" if one is None else f"{one:%Y-%m-%d %H:%M}" for one in stretch.moments())
     words = " ".join(part for part in (f"from {first}" if first else "", f"until {last}" if last else "") if part)
+    if not _rows_of(path):
+        raise TrainingFailed(f"The log of {recipe.model} has no rows with labels in this stretch of time.")
     return FileBatches(path), f"the log of {recipe.model} {words}".rstrip()
+
+
+def _rows_of(path: Path) -> int:
+    from pyarrow.parquet import read_metadata
+
+    return int(read_metadata(path).num_rows)
 
 
 class _Between:

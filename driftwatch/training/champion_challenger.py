@@ -49,7 +49,7 @@ class SegmentCheck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Costs:
-    """What a model takes: the median time of a prediction of one row, and its file."""
+    """What a model takes: the shortest time of a prediction of one row, and its file."""
 
     latency_ms: float
     size_bytes: int

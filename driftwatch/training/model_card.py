@@ -150,10 +150,18 @@ class ModelCard:
         if len(training.trials) > 1:
             shown = training.trials[:_MOST_TRIALS_SHOWN]
             rows = [
-                [str(one.number), _words(one.parameters), str(one.seed), one.state.value, f"{one.value:.5g}", one.note]
+                [
+                    str(one.number),
+                    _words(one.parameters),
+                    str(one.seed),
+                    one.resource or "all",
+                    one.state.value,
+                    f"{one.value:.5g}",
+                    one.note,
+                ]
                 for one in shown
             ]
-            lines += [*_table(["trial", "parameters", "seed", "state", self.measure, "note"], rows), ""]
+            lines += [*_table(["trial", "parameters", "seed", "share", "state", self.measure, "note"], rows), ""]
             if len(training.trials) > len(shown):
                 lines += [f"{len(training.trials) - len(shown)} more trials are in card.json.", ""]
         return lines
@@ -208,7 +216,7 @@ def _comparison(made: Comparison) -> list[str]:
         (
             f"Calibration error: champion {made.champion_calibration:.3g}, "
             f"challenger {made.challenger_calibration:.3g}. "
-            f"A prediction of one row takes {made.costs.latency_ms:.3g} ms, the file has "
+            f"A prediction of one row takes at least {made.costs.latency_ms:.3g} ms, the file has "
             f"{made.costs.size_bytes / 1e6:.3g} MB."
         ),
         "",

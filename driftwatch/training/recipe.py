@@ -186,7 +186,8 @@ class PromotionRecipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     calibration_margin
         By how much its calibration error may be larger.
     max_latency_ms, max_size_mb
-        What a prediction of one row may take (median), and the model's file; no limit where None.
+        What a prediction of one row may take (where nothing else wants the processor), and the model's file; no limit
+        where None.
     least_rows
         Fewer test rows decide nothing; fewer rows of a segment neither.
     """

@@ -7,8 +7,8 @@ that its guard stopped, fails or is interrupted reports ``failed`` and leaves no
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -86,15 +86,23 @@ def train(
     """
     told = service or Nobody()
     try:
-        with ExitStack() as stack:
+        with failures_reported(told), ExitStack() as stack:
             return _Training(job, told, say, on_trial, switch, clock, stack).run()
     except TrainingStopped as stop:
-        told.report(RetrainState.FAILED, str(stop))
         return Run(outcome=Outcome.STOPPED, reason=stop.reason, text=str(stop), version=job.version)
+
+
+@contextmanager
+def failures_reported(service: Service) -> Iterator[None]:
+    """Tell the service that the retrain failed, whatever ends the block, and let it go on its way."""
+    try:
+        yield
     except BaseException as error:
         words = str(error) if isinstance(error, DriftwatchError) else f"{type(error).__name__}: {error}"
+        if isinstance(error, KeyboardInterrupt):
+            words = "interrupted"
         try:
-            told.report(RetrainState.FAILED, "interrupted" if isinstance(error, KeyboardInterrupt) else words[:2_000])
+            service.report(RetrainState.FAILED, words[:2_000])
         except ServiceError as second:
             error.add_note(f"The service could not be told: {second}")
         raise
@@ -307,4 +315,4 @@ def _documents(card: ModelCard) -> dict[str, str]:
     return {"card.json": card.to_json(), "card.md": card.to_markdown()}
 
 
-__all__ = ["Job", "Outcome", "Reason", "Run", "Service", "train"]
+__all__ = ["Job", "Nobody", "Outcome", "Reason", "Run", "Service", "failures_reported", "train"]

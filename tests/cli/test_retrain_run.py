@@ -41,6 +41,13 @@ from tests.training.conftest import REGRESSION, flights
 RECIPE = REGRESSION + '[output]\nformat = "joblib"\n'
 NOT_PROMOTED, WRONG_USE, INTERRUPTED = 1, 2, 130
 PATIENCE_SECONDS = 120.0
+HEARS_CTRL_C = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from driftwatch.cli.app import main
+main()
+"""
+"""The command; whoever runs the tests in the background may have its children ignore Ctrl-C."""
 
 
 @pytest.fixture
@@ -294,7 +301,7 @@ def test_an_interrupted_trainer_reports_failed_and_leaves_nothing_half_written(t
         [episode] = wait_for(client.retrains)
         options = ["--url", client.url, "--retrain-id", episode.retrain_id]
         with subprocess.Popen(
-            [sys.executable, "-m", "driftwatch", "retrain", "run", "recipe.toml", *options],
+            [sys.executable, "-c", HEARS_CTRL_C, "retrain", "run", "recipe.toml", *options],
             cwd=tmp_path, env={**environment(), "TMPDIR": str(tmp_path / "scratch")}, stderr=subprocess.PIPE, text=True,
         ) as trainer:  # fmt: skip
             (tmp_path / "scratch").mkdir()
@@ -302,10 +309,31 @@ def test_an_interrupted_trainer_reports_failed_and_leaves_nothing_half_written(t
             wait_for(lambda: list((tmp_path / "scratch").rglob("validation.parquet")))
             time.sleep(0.2)
             trainer.send_signal(number)
-            assert trainer.wait(PATIENCE_SECONDS) == INTERRUPTED
+            try:
+                assert trainer.wait(PATIENCE_SECONDS) == INTERRUPTED
+            finally:
+                trainer.kill()
             assert trainer.stderr is not None
             assert "Traceback" not in trainer.stderr.read()
         episode = client.retrains()[0]
     assert (episode.state.value, episode.history[-1].note) == ("failed", "interrupted")
     left = [one.relative_to(tmp_path) for one in tmp_path.rglob("*") if one.is_file() and "data" not in one.parts]
     assert sorted(map(str, left)) == ["recipe.toml", "training.prom"]
+
+
+@pytest.mark.slow
+def test_whatever_keeps_a_trainer_from_training_is_reported_too(tmp_path: Path) -> None:
+    """A recipe with a mistake, and rows without a label: the episode does not wait for its time to be over."""
+    (tmp_path / "recipe.toml").write_text(RECIPE + "[serach]\n")
+    with serving(tmp_path / "data", retrain_cooldown="1s") as client:
+        client.register(reference())
+        live(client, 9, stale_from=7)
+        [episode] = wait_for(client.retrains)
+        run(tmp_path, "--url", client.url, "--retrain-id", episode.retrain_id)
+        told = client.retrain(episode.retrain_id)
+        assert told.state.value == "failed"
+        assert "serach" in told.history[-1].note
+        (tmp_path / "recipe.toml").write_text(RECIPE)
+        done = run(tmp_path, "--url", client.url, "--from", "2027-01-01", "--to", "2027-01-02")
+    assert done.exit_code == NOT_PROMOTED
+    assert "has no rows with labels in this stretch of time" in done.stderr
