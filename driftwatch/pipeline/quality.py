@@ -9,6 +9,7 @@ import msgspec
 from driftwatch.core.baseline import Baseline
 from driftwatch.core.performance import PerformanceSums
 from driftwatch.core.performance.business_value import measured
+from driftwatch.core.performance.measure import TRAINING_ROWS
 from driftwatch.core.policy import JudgePolicy
 from driftwatch.core.records import WindowRecord, WindowStage
 from driftwatch.core.reference_performance import PerformanceSource
@@ -18,11 +19,6 @@ from driftwatch.core.window_quality import Interval, LabelSelection, WindowQuali
 from driftwatch.pipeline.work import SliceSums
 
 _ENCODER = msgspec.msgpack.Encoder()
-
-TRAINING_ROWS = (
-    "The reference's quality was measured on the rows that the baseline was fitted on: if the model was too, it looks "
-    "better there than it is."
-)
 
 LARGEST_CONFUSION = 50
 """Classes; with more there is no confusion matrix in a window."""

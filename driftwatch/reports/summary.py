@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from driftwatch.core.compare import Report
 from driftwatch.core.performance import DEFAULT_MEASURES, LOSS_MEASURE, Measure
 from driftwatch.core.performance.business_value import measured
+from driftwatch.core.performance.measure import TRAINING_ROWS
 from driftwatch.core.records import AlertKind, Finding, Status, ThresholdOrigin, Verdict
+from driftwatch.core.reference_performance import PerformanceSource
 from driftwatch.reports.cards import Card
 from driftwatch.reports.wording import counted, limit, number, share, words
 
@@ -134,7 +136,9 @@ def quality_notices(report: Report) -> tuple[str, ...]:
     """What to know before trusting the quality; empty where no live row has a label."""
     if report.sums is None or report.sums.n == 0:
         return ()
-    return tuple(one.text for one in report.selection if one.is_notable)
+    known = report.baseline.performance if report.baseline is not None else None
+    trained = known is not None and known.source is PerformanceSource.REFERENCE
+    return (*(one.text for one in report.selection if one.is_notable), *((TRAINING_ROWS,) if trained else ()))
 
 
 def threshold_lines(findings: Sequence[Finding]) -> tuple[ThresholdLine, ...]:

@@ -58,6 +58,9 @@ def test_without_held_out_rows_a_notice_warns_that_the_model_looks_better_than_i
     fitted = run("baseline", "fit", folder / "train.parquet", *OPTIONS, "-o", folder / "train.json")
     assert "quality was measured on the reference rows" in fitted.output
     assert "the reference's own rows" in run("baseline", "show", folder / "train.json").output
+    warning = "measured on the rows that the baseline was fitted on"
+    assert warning in " ".join(run("check", folder / "train.json", folder / "live.parquet").stdout.split())
+    assert warning not in " ".join(run("check", folder / "b.json", folder / "live.parquet").stdout.split())
 
 
 def test_held_out_rows_may_have_no_scores(folder: Path) -> None:
@@ -123,9 +126,10 @@ def test_values_that_cannot_be_read_say_how_to_write_them(folder: Path, value: s
         run("baseline", "fit", folder / "train.parquet", *OPTIONS, "--value", value, "-o", folder / "v.json")
 
 
-def test_rows_without_labels_have_no_quality(folder: Path) -> None:
+def test_rows_without_labels_have_no_realized_quality(folder: Path) -> None:
     LIVE.drop(columns="y").to_parquet(folder / "bare.parquet")
     report = json.loads(run("check", folder / "b.json", folder / "bare.parquet", "--format", "json").stdout)
     assert report["quality"] == {}
     shown = run("check", folder / "b.json", folder / "bare.parquet").stdout
-    assert "roc_auc" not in shown
+    # What is estimated without labels is said to be an estimate.
+    assert "live rows are labelled" not in shown

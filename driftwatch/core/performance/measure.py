@@ -22,6 +22,12 @@ LEVEL = 0.95
 Z = 1.959963984540054
 """The normal distribution's quantile that goes with it."""
 
+TRAINING_ROWS = (
+    "The reference's quality was measured on the rows that the baseline was fitted on: if the model was too, it looks "
+    "better there than it is."
+)
+"""What to say where no held-out rows are known."""
+
 ANY = (-math.inf, math.inf)
 NOT_NEGATIVE = (0.0, math.inf)
 SHARE = (0.0, 1.0)
