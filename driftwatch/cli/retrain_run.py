@@ -46,7 +46,10 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
         str | None, typer.Option("--to", help="Event time to end before; with --retrain-id, that of the request.")
     ] = None,
     retrain_id: Annotated[
-        str | None, typer.Option(help="The retrain that asked for this: its evidence goes into the card.")
+        str | None,
+        typer.Option(
+            envvar="DRIFTWATCH_RETRAIN_ID", help="The retrain that asked for this: its evidence goes into the card."
+        ),
     ] = None,
     new_version: Annotated[
         str | None, typer.Option(help="What to call the new version; the next number, or the time, if left out.")

@@ -134,6 +134,13 @@ def test_a_retrain_id_needs_the_service_that_asked(folder: Path) -> None:
     assert "Give --url" in str(run(folder, "--file", folder / "worse.parquet", "--retrain-id", "1").exception)
 
 
+def test_the_id_comes_from_the_environment_that_a_command_sink_gives(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DRIFTWATCH_RETRAIN_ID", "1")
+    assert "Give --url" in str(run(folder, "--file", folder / "worse.parquet").exception)
+
+
 # --- with a service ---------------------------------------------------------------------------------------------------
 
 
@@ -153,10 +160,13 @@ def reference() -> Baseline:
 
 
 @contextmanager
-def serving(data: Path, **settings: Any) -> Iterator[Client]:
+def serving(data: Path, *, command: list[str] | None = None, **settings: Any) -> Iterator[Client]:
     """A whole service in this process: real stores, threads, and a port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
+        if command is not None:
+            whole = [*command, "--url", f"http://127.0.0.1:{port}"]
+            settings["sinks"] = [{"kind": "command", "name": "trainer", "command": whole, "timeout_seconds": 100}]
         made = load_settings(data=data, port=port, window=timedelta(days=1), label_wait=timedelta(hours=6), **settings)
         service = build_service(made)
         server = server_of(build_app(service, made))
@@ -273,6 +283,19 @@ def test_a_service_s_webhook_starts_the_trainer_which_ends_its_episode(tmp_path:
     assert "| quality | all rows |" in (tmp_path / "models/minutes/2/card.md").read_text()
     assert card["comparison"]["champion"] == "version 1, as it was served"
     assert json.loads((tmp_path / "switched.json").read_text())["retrain_id"] == episode.retrain_id
+
+
+@pytest.mark.slow
+def test_a_service_s_command_sink_starts_the_trainer_with_the_id_in_its_environment(tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml").write_text(SERVED)
+    command = [sys.executable, "-m", "driftwatch", "retrain", "run", str(tmp_path / "recipe.toml")]
+    with serving(tmp_path / "data", command=command) as client:
+        client.register(reference())
+        live(client, 11, stale_from=7)
+        episode = wait_for(lambda: ended(client))
+        assert [one["current_version"] for one in client.models()] == ["2"]
+    assert (episode.state.value, episode.new_version) == ("promoted", "2")
+    assert ModelStore(tmp_path / "models", "minutes").versions() == ["2"]
 
 
 @pytest.mark.slow

@@ -1,10 +1,12 @@
 """What docs/training.md says of recipes is what a recipe can say, and its recipe runs."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from driftwatch.settings import load_settings
 from driftwatch.training import run as training
 from driftwatch.training.champion_challenger import Reason
 from driftwatch.training.measures import MEASURES
@@ -21,7 +23,7 @@ def page() -> str:
 
 
 def test_the_recipe_of_the_page_is_the_example(page: str) -> None:
-    [text] = re.findall(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    _, text = re.findall(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     assert text == (ROOT / "examples/flights.toml").read_text()
 
 
@@ -66,3 +68,9 @@ def test_the_recipe_of_the_page_trains_a_model(tmp_path: Path) -> None:
         store=ModelStore(tmp_path / recipe.output.folder, recipe.model),
     )
     assert training.train(job).outcome is training.Outcome.PROMOTED
+
+
+def test_the_sink_of_the_page_is_one_that_the_service_takes(page: str) -> None:
+    sink, _ = re.findall(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    [options] = load_settings(**tomllib.loads(sink)).sinks
+    assert (options.name, options.command[:3]) == ("trainer", ("driftwatch", "retrain", "run"))
