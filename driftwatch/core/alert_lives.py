@@ -39,9 +39,11 @@ def acknowledged(alert: Alert, at: datetime, *, by: str, note: str = "") -> Aler
     Raises
     ------
     StateConflict
-        It is over.
+        It is over, or does not fire yet.
     """
     _check_open(alert)
+    if alert.state is AlertState.PENDING:
+        raise StateConflict(f"The alert {alert.alert_id!r} is pending: it does not fire yet.")
     if alert.state is AlertState.SILENCED:
         step = AlertStep(at=at, state=AlertState.ACKNOWLEDGED, by=by, note=note)
         return replace(alert, history=(*alert.history, step))
@@ -63,22 +65,28 @@ def silenced(alert: Alert, until: datetime, at: datetime, *, by: str, note: str 
 def awake(alert: Alert, now: datetime) -> Alert:
     """The alert as it stands at ``now``: a silence that is over has ended by itself.
 
+    One that had not fired before is pending again: the next judgement says whether it fires.
+
     Examples
     --------
     >>> from datetime import UTC, timedelta
     >>> from driftwatch.core.records import AlertKind
     >>> noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
-    >>> alert = Alert(alert_id="a", model="m", model_version="1", kind=AlertKind.QUALITY, state=AlertState.FIRING,
+    >>> alert = Alert(alert_id="a", model="m", model_version="1", kind=AlertKind.QUALITY, state=AlertState.PENDING,
     ...               started=noon, ended=None, columns=(), evidence=1.0, reason="worse")
-    >>> quiet = silenced(alert, noon + timedelta(hours=2), noon, by="ada")
+    >>> quiet = silenced(stepped(alert, AlertState.FIRING, noon), noon + timedelta(hours=2), noon, by="ada")
     >>> awake(quiet, noon).state.value, awake(quiet, noon + timedelta(hours=2)).state.value
     ('silenced', 'firing')
     """
     until = alert.silenced_until
     if alert.state is not AlertState.SILENCED or until is None or now < until:
         return alert
-    known = any(step.state is AlertState.ACKNOWLEDGED for step in alert.history)
-    state = AlertState.ACKNOWLEDGED if known else AlertState.FIRING
+    had = {step.state for step in alert.history}
+    state = AlertState.PENDING
+    if AlertState.ACKNOWLEDGED in had:
+        state = AlertState.ACKNOWLEDGED
+    elif AlertState.FIRING in had:
+        state = AlertState.FIRING
     return replace(stepped(alert, state, until, note="The silence is over."), silenced_until=None)
 
 

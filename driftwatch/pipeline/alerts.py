@@ -98,6 +98,8 @@ class AlertLives:
         """The alert as it stands now: where its silence is over, those are told who were not."""
         present = awake(alert, now)
         if present != alert:
+            if present.state is AlertState.PENDING and present.windows >= self.windows:
+                present = stepped(present, AlertState.FIRING, now)
             transaction.put_alert(present)
             if present.state is AlertState.FIRING:
                 self.announcer.alert(transaction, present, now)

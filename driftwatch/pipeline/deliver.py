@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from driftwatch.core.episodes import may_follow
+from driftwatch.core.episodes import CLOSED, may_follow
 from driftwatch.core.records import RetrainState, RetrainStep
 from driftwatch.crash_points import reached
 from driftwatch.errors import SinkError, SinkRejected, SinkUnavailable
@@ -123,8 +123,8 @@ class Deliverer:
     def _keep(self, message: OutboxMessage, note: str) -> None:
         """Keep what became of a message, and note it in its retrain's history, together.
 
-        A receiver may report before its answer to the delivery is read: then its word stands. A message that was
-        withdrawn meanwhile stays so, unless it arrived.
+        A receiver may report before its answer to the delivery is read: then its word stands. Of several receivers
+        each is noted. A message that was withdrawn meanwhile stays so, unless it arrived.
         """
         with self._state.transaction() as transaction:
             present = transaction.message(message.message_id)
@@ -134,13 +134,16 @@ class Deliverer:
             transaction.put_message(message)
             if message.retrain_id is None:
                 return
-            state = RetrainState.DELIVERED
-            if message.state is not OutboxState.DELIVERED:
-                others = transaction.outbox(retrain_id=message.retrain_id)
-                if any(one.state is not OutboxState.DEAD for one in others):
-                    return
-                state = RetrainState.FAILED
             episode = transaction.retrain(message.retrain_id)
-            if episode is not None and may_follow(episode.state, state):
-                step = RetrainStep(at=self._clock.now(), state=state, note=note)
-                transaction.step_retrain(message.retrain_id, step)
+            if episode is None or message.state in {OutboxState.PENDING, OutboxState.WITHDRAWN}:
+                return
+            messages = transaction.outbox(retrain_id=message.retrain_id)
+            state = RetrainState.DELIVERED
+            if message.state is OutboxState.DEAD:
+                nobody = all(one.state is OutboxState.DEAD for one in messages)
+                state = RetrainState.FAILED if nobody else episode.state
+            if not may_follow(episode.state, state):
+                if len(messages) == 1 or episode.state in CLOSED:
+                    return
+                state = episode.state
+            transaction.step_retrain(message.retrain_id, RetrainStep(at=self._clock.now(), state=state, note=note))

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from driftwatch.core import alert_lives
 from driftwatch.core.alert_lives import awake
-from driftwatch.core.episodes import CLOSED, REPORTED, may_follow
+from driftwatch.core.episodes import CLOSED, REPORTED, SUCCEEDED, may_follow
 from driftwatch.core.records import (
     Alert,
     AlertKind,
@@ -27,6 +27,7 @@ from driftwatch.pipeline.telemetry import Telemetry
 from driftwatch.ports import Clock, OutboxMessage, OutboxState, State, StateReader, StateTransaction, current_of
 
 _RECENT = 200
+_MOST_EXTERNAL = 500
 _LONGEST_SILENCE = timedelta(days=366)
 
 
@@ -123,6 +124,8 @@ class LoopOperations:
         Raises
         ------
         UnknownModel
+        StateConflict
+            Too many of the model fire already.
         """
         now = self._clock.now()
         with self._state.transaction() as transaction:
@@ -132,6 +135,9 @@ class LoopOperations:
             known = transaction.alert(call.alert_id)
             if known is not None:
                 return awake(known, now)
+            external = [one for one in transaction.alerts(call.model, is_open=True) if one.kind is AlertKind.EXTERNAL]
+            if len(external) >= _MOST_EXTERNAL:
+                raise StateConflict(f"{len(external)} alerts from outside fire for {call.model!r}: resolve some first.")
             moment = stream_time(transaction, call.model, self._clock)
             alert = Alert(
                 alert_id=call.alert_id,
@@ -194,7 +200,8 @@ class LoopOperations:
         """
         with self._state.transaction() as transaction:
             episode = _known_retrain(transaction, retrain_id)
-            if episode.state is state and episode.new_version == (new_version or episode.new_version):
+            said = episode.state is state or (state is RetrainState.PROMOTED and episode.state in SUCCEEDED)
+            if said and episode.new_version == (new_version or episode.new_version):
                 return episode
             if state not in REPORTED:
                 raise StateConflict(

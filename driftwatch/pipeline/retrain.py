@@ -43,6 +43,9 @@ from driftwatch.ports import Clock, StateReader, StateTransaction, StreamKey, cu
 _EPISODES = 50
 """As many of a model's newest episodes are taken into account."""
 
+_NEWEST = 5
+"""One that is watched is among as many: no other begins meanwhile."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
@@ -219,7 +222,7 @@ class Asker:
     def _watch(self, transaction: StateTransaction, window: WindowRecord) -> None:
         """End the watch over a promoted version where its windows are enough to tell."""
         key = window.key
-        for episode in transaction.retrains(key.model, limit=_EPISODES):
+        for episode in transaction.retrains(key.model, limit=_NEWEST):
             if episode.state is RetrainState.PROMOTED and key.model_version == watched_version(transaction, episode):
                 self._end_watch(transaction, episode, key.model_version)
 

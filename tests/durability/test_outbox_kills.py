@@ -28,6 +28,8 @@ from .serving import Serving, until
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of twenty-four b").decode()
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+FIRST_DAY = datetime(2001, 1, 1, tzinfo=UTC)
+"""Days go by quickly while a crash is waited for: none of them lies in the future."""
 MESSAGES = 5
 KILLS = int(os.environ.get("KILLS", "0"))
 
@@ -172,7 +174,7 @@ def baseline() -> Baseline:
 
 def send_day(client: Client, number: int) -> None:
     """A day of a model that is far off, with its labels; until it is acknowledged, under the same ids."""
-    day = NOW + timedelta(days=number)
+    day = FIRST_DAY + timedelta(days=number)
     times = [(day + timedelta(minutes=7 * row)).isoformat() for row in range(200)]
     events = [
         {"prediction_id": f"{number}-{row}", "event_time": times[row], "features": {"x": float(row % 10)},
@@ -204,7 +206,7 @@ def test_each_trigger_arrives_and_is_acted_on_once_wherever_the_service_is_kille
     with receiver(trouble=2) as (url, received):
         serving = Serving(
             data, tmp_path / "serve.log", webhook_url=url, webhook_secret=SECRET, window="1d", lateness="0s",
-            label_wait="0s", retry_first="0s",
+            label_wait="0s", retry_first="0s", windows_keep="30000d",
             retrain='{"cooldown": "0s", "timeouts": {"delivered": "100d", "requested": "100d"}}',
         )  # fmt: skip
         sender_stops = threading.Event()

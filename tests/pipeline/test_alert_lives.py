@@ -73,6 +73,24 @@ def test_it_is_pending_while_it_must_prove_itself(make_world: MakeWorld) -> None
     assert [step.state for step in only(world).history] == [AlertState.PENDING, AlertState.FIRING]
 
 
+def test_one_that_is_pending_is_not_made_to_fire_by_people(make_world: MakeWorld) -> None:
+    world = make_world(alert_windows=50)
+    world.register()
+    number = 0
+    while not world.service.operations.alerts():
+        world.day(number, error=15.0)
+        number += 1
+    with pytest.raises(StateConflict, match="does not fire yet"):
+        world.service.operations.acknowledge(only(world).alert_id, "ada")
+    now = world.clock.now()
+    world.service.operations.silence(only(world).alert_id, now + timedelta(hours=1), "ada")
+    world.clock.advance(timedelta(hours=1))
+    assert only(world).state is AlertState.PENDING
+    world.day(number, error=15.0)
+    assert only(world).state is AlertState.PENDING
+    assert world.service.operations.retrains() == []
+
+
 def test_one_that_is_well_again_before_it_fires_tells_nobody(chatty: Callable[..., Any]) -> None:
     world = chatty(alert_windows=100)
     for number in range(20):

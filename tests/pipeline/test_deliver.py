@@ -197,7 +197,11 @@ class TestSinks:
             assert reader.retrain("r").state is RetrainState.REQUESTED
         deliverer.deliver_to("good")
         with state.read() as reader:
-            assert reader.retrain("r").state is RetrainState.DELIVERED
+            episode = reader.retrain("r")
+        assert [one.state for one in episode.history] == [
+            RetrainState.REQUESTED, RetrainState.REQUESTED, RetrainState.DELIVERED
+        ]  # fmt: skip
+        assert episode.history[1].note == "bad could not be told: 410"
 
 
 def test_giving_up_counts_from_the_first_attempt_and_not_from_the_writing(state: MemoryState) -> None:

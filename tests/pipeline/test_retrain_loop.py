@@ -188,6 +188,18 @@ class TestRecovery:
         assert "over 3 windows with 600 labels" in note
         assert "when the retrain was asked for" in note
 
+    def test_the_same_report_again_changes_nothing_also_when_it_has_recovered(
+        self, make_world: MakeWorld, fit: Callable[..., Any]
+    ) -> None:
+        world = self.promoted(make_world, fit, noise=5.0)
+        for number in range(12, 18):
+            world.day(number, error=5.0)
+        known = only(world)
+        again = world.service.operations.retrain_status(known.retrain_id, RetrainState.PROMOTED, new_version="2")
+        assert again == known
+        with pytest.raises(StateConflict):
+            world.service.operations.retrain_status(known.retrain_id, RetrainState.PROMOTED, new_version="3")
+
     def test_a_version_that_is_as_bad_has_not_and_says_what_to_look_at(
         self, make_world: MakeWorld, fit: Callable[..., Any]
     ) -> None:
@@ -255,6 +267,13 @@ class TestCallsFromOutside:
         over = world.service.operations.external_over(CALL)
         assert (over.state, over.ended is not None) == (AlertState.RESOLVED, True)
         assert world.service.operations.external_over(CALL) == over
+
+    def test_there_is_a_bound_on_those_that_fire(self, world: Any) -> None:
+        for number in range(500):
+            call = ExternalCall(model="flights", source="am", key=str(number), reason="again")
+            world.service.operations.external_alert(call)
+        with pytest.raises(StateConflict, match="resolve some first"):
+            world.service.operations.external_alert(CALL)
 
     def test_a_cooldown_holds_for_it_too(self, world: Any) -> None:
         world.day(0)
