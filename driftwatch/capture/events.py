@@ -33,6 +33,9 @@ class Known:
 
 NOTHING_KNOWN = Known()
 
+# What scikit-learn's detectors predict, by the sign of their decision.
+_OUTLIER_AND_INLIER = (-1, 1)
+
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Target:
@@ -53,6 +56,8 @@ class Target:
     def class_values(self) -> list[object] | None:
         """The classes in the order of the model's probabilities."""
         known = self.classes if self.classes is not None else getattr(self.model, "classes_", None)
+        if known is None and _kind_of(self.model) == "outlier_detector":
+            return list(_OUTLIER_AND_INLIER)
         return None if known is None else list(known)
 
 
@@ -112,6 +117,15 @@ class Call(NamedTuple):
         if self.given.ids is not None:
             return self.given.ids
         return prediction_ids(self.time_ns, self.first, self.n_rows)
+
+
+def _kind_of(model: Any) -> object:
+    """What scikit-learn calls an estimator of this kind: in its tags, before version 1.6 in an attribute."""
+    try:
+        tags = getattr(model, "__sklearn_tags__", None)
+        return getattr(model, "_estimator_type", None) if tags is None else tags().estimator_type
+    except Exception:  # noqa: BLE001 - what is no estimator may have anything under these names
+        return None
 
 
 def events_of(call: Call, partner: Call | None = None, known: Known = NOTHING_KNOWN) -> list[Event]:

@@ -370,9 +370,9 @@ def test_all_methods_on_the_same_rows_are_one_event(make: Make, service: Any, or
     assert [event["prediction_id"] for event in service.events] == list(model.last_prediction_ids)
 
 
-def test_the_decision_of_an_outlier_detector_is_its_sign_unless_it_predicts(make: Make, service: Any) -> None:
+def test_the_decision_of_an_outlier_detector_is_its_sign(make: Make, service: Any) -> None:
     forest = IsolationForest(n_estimators=10, random_state=1).fit(ROWS)
-    model = make(forest, feature_names=["a", "b", "c"], classes=[-1, 1])
+    model = make(forest, feature_names=["a", "b", "c"])
     model.decision_function(ROWS)
     assert model.flush()
     assert [event["prediction"] for event in service.events] == forest.predict(ROWS).tolist()
