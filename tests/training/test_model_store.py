@@ -119,16 +119,16 @@ def test_a_version_that_is_no_name_for_a_folder_is_refused(store: ModelStore, na
 def test_types_of_packages_that_are_not_trusted_are_neither_written_nor_loaded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "of_mine.py").write_text("from sklearn.linear_model import Ridge\nclass Mine(Ridge):\n    pass\n")
+    (tmp_path / "of_yours.py").write_text("from sklearn.linear_model import Ridge\nclass Mine(Ridge):\n    pass\n")
     monkeypatch.syspath_prepend(tmp_path)
     from importlib import import_module
 
-    made = import_module("of_mine").Mine().fit([[0.0], [1.0]], [0.0, 1.0])
+    made = import_module("of_yours").Mine().fit([[0.0], [1.0]], [0.0, 1.0])
     wary = ModelStore(tmp_path / "models", "m")
-    with pytest.raises(ModelStoreError, match=r"needs of_mine\.Mine.*--allow-package of_mine"):
+    with pytest.raises(ModelStoreError, match=r"needs of_yours\.Mine.*--allow-package of_yours"):
         publish(wary, made)
     assert wary.versions() == []
-    publish(ModelStore(tmp_path / "models", "m", packages=["of_mine"]), made)
+    publish(ModelStore(tmp_path / "models", "m", packages=["of_yours"]), made)
     with pytest.raises(ModelStoreError, match="packages that are not trusted"):
         wary.load("1")
 
