@@ -23,6 +23,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from driftwatch.core.concept.memory import AfterAlarm
 from driftwatch.core.evidence import FalseAlarmBudget
 from driftwatch.core.performance import SHOWN_MEASURES
 from driftwatch.core.policy import DEFAULT_SHARES, JudgePolicy
@@ -113,6 +114,10 @@ class Settings(BaseSettings):
 
     false_alarms: str = Field(
         "1 per 90d", description="False-alarm budget of a model: '1 per 90d', '1 per 1000 windows'."
+    )
+    after_alarm: AfterAlarm = Field(
+        AfterAlarm.HOLD,
+        description="Concept drift: hold until rows are as before, or rebase: the rows since the change are what is.",
     )
     quality_ratio: float = Field(1.25, gt=1, description="A mean loss above this times the reference's is drift.")
     shares: dict[AlertKind, float] = Field(
@@ -357,6 +362,7 @@ def judge_policy(settings: Settings) -> JudgePolicy:
         p_values=settings.p_values,
         bonferroni=settings.bonferroni,
         quality_ratio=settings.quality_ratio,
+        after_alarm=settings.after_alarm,
         minimum_rows=settings.minimum_rows,
         minimum_labels=settings.minimum_labels,
     )

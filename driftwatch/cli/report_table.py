@@ -21,6 +21,7 @@ from driftwatch.reports.summary import ORIGINS
 from driftwatch.reports.wording import limit, number, p_value, words
 
 _COLORS = {Status.OK: "green", Status.WARNING: "yellow", Status.DRIFT: "red", Status.ERROR: "red"}
+_TITLES = {AlertKind.QUALITY: "(quality)", AlertKind.CONCEPT_DRIFT: "(concept)"}
 _MARKS = {ThresholdOrigin.SAMPLING: "*", ThresholdOrigin.NATURAL: "†"}
 _SHORT = {Status.INSUFFICIENT_DATA: "too few"}
 _LONGEST_NAME = 28
@@ -147,12 +148,12 @@ def _rows(report: Report) -> tuple[ColumnFindings, ...]:
     """What drifted first; what is about no single column comes after."""
     columns = ordered(report)
     known = {column.name for column in columns}
-    others = [one for one in report.findings if one.kind is AlertKind.QUALITY or one.column not in known]
+    others = [one for one in report.findings if one.kind in _TITLES or one.column not in known]
     return (*columns, *(ColumnFindings(_title(one), one.status, (one,)) for one in others))
 
 
 def _title(finding: Finding) -> str:
-    return "(quality)" if finding.kind is AlertKind.QUALITY else finding.column
+    return _TITLES.get(finding.kind, finding.column)
 
 
 def _threshold(finding: Finding) -> str:

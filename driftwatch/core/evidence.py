@@ -46,11 +46,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from driftwatch.core.concept.memory import ConceptMemory
 from driftwatch.core.records import AlertKind
 from driftwatch.core.windows import UNIT_SECONDS
 from driftwatch.errors import SettingError
@@ -164,10 +165,18 @@ class KindMemory:
 class EvidenceMemory:
     """What the judge must remember of a model between windows: numbers and names, fit for JSON.
 
-    Its size depends on the baseline's columns alone.
+    Its size depends on the baseline's columns and classes alone.
+
+    Attributes
+    ----------
+    kinds
+        By kind of alert, but for concept drift.
+    concept
+        Of concept drift: see `driftwatch.core.concept.memory`.
     """
 
     kinds: Mapping[AlertKind, KindMemory] = field(default_factory=dict)
+    concept: ConceptMemory = field(default_factory=ConceptMemory)
 
     def of(self, kind: AlertKind) -> KindMemory:
         """The memory of one kind; an empty one at first."""
@@ -175,7 +184,7 @@ class EvidenceMemory:
 
     def with_kind(self, kind: AlertKind, memory: KindMemory) -> EvidenceMemory:
         """The same memory with one kind's replaced."""
-        return EvidenceMemory(kinds={**self.kinds, kind: memory})
+        return replace(self, kinds={**self.kinds, kind: memory})
 
 
 def blamed(evidence: Mapping[str, float], rate: float, weights: Mapping[str, float] | None = None) -> tuple[str, ...]:

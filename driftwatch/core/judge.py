@@ -14,6 +14,7 @@ import numpy as np
 from driftwatch.core.baseline import Baseline
 from driftwatch.core.caution import cautious_bets
 from driftwatch.core.change import describe
+from driftwatch.core.concept.judge import judge_concept
 from driftwatch.core.conclusion import Judgement, concluded, evidence_by_column, mean, unjudged, weighted_average
 from driftwatch.core.data_quality import describe_quality, is_as_usual, is_notable, with_usual_gaps
 from driftwatch.core.evidence import (
@@ -110,18 +111,25 @@ def judge_labels(
     *,
     turn: Turn = ALONE,
     measured: Measured = _NOTHING,
+    place: str = "",
 ) -> Judgement:
-    """Judge what the labels say once they had their time: label drift, and the model's quality.
+    """Judge what the labels say once they had their time: label drift, the model's quality, and concept drift.
 
-    Parameters as in `judge_inputs`; ``sums`` are those of the window's labelled rows.
+    Parameters as in `judge_inputs`; ``sums`` are those of the window's labelled rows, and ``place`` says in words where
+    it begins.
     """
     window = _Window.of(baseline, profile, policy, window_seconds, turn, measured)
     drift = _judged((AlertKind.LABEL_DRIFT,), window, memory)
     quality = judge_quality(baseline, sums, drift.memory, policy, window_seconds, turn=turn)
+    findings, verdicts = drift.findings + quality.findings, drift.verdicts + quality.verdicts
+    before = quality.memory.concept
+    concept = judge_concept(baseline, sums, before, policy, window_seconds, turn=turn, place=place)
+    if concept is None:
+        return Judgement(findings=findings, verdicts=verdicts, memory=quality.memory)
     return Judgement(
-        findings=drift.findings + quality.findings,
-        verdicts=drift.verdicts + quality.verdicts,
-        memory=quality.memory,
+        findings=findings + concept.findings,
+        verdicts=(*verdicts, concept.verdict),
+        memory=replace(quality.memory, concept=concept.memory),
     )
 
 

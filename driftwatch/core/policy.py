@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from driftwatch.core.baseline import Baseline
+from driftwatch.core.concept.memory import AfterAlarm
 from driftwatch.core.data_quality import OF_QUALITY, QUALITY_STATISTICS
 from driftwatch.core.evidence import FalseAlarmBudget
 from driftwatch.core.limits import Limits, check_limits, check_statistic, limit_of, own_limit
@@ -34,6 +35,7 @@ DEFAULT_SHARES: Mapping[AlertKind, float] = MappingProxyType(
         AlertKind.PREDICTION_DRIFT: 0.2,
         AlertKind.LABEL_DRIFT: 0.1,
         AlertKind.QUALITY: 0.3,
+        AlertKind.CONCEPT_DRIFT: 0.2,
         AlertKind.DATA_QUALITY: 0.05,
     }
 )
@@ -72,6 +74,8 @@ class JudgePolicy:
     importance
         Of features, by name, not negative; in place of the baseline's where given. Empty: all count alike. See
         `driftwatch.core.importance`.
+    after_alarm
+        Of concept drift: hold it until the rows are as before, or take the rows since the change as the new reference.
 
     Raises
     ------
@@ -98,6 +102,7 @@ class JudgePolicy:
     p_values: Limits = field(default_factory=dict)
     bonferroni: bool = False
     importance: Mapping[str, float] | None = None
+    after_alarm: AfterAlarm = AfterAlarm.HOLD
 
     def __post_init__(self) -> None:
         for kind, share in self.shares.items():
@@ -207,5 +212,5 @@ def judged_kinds(baseline: Baseline) -> tuple[AlertKind, ...]:
     if AlertKind.FEATURE_DRIFT in kinds:
         kinds.add(AlertKind.DATA_QUALITY)
     if baseline.performance is not None:
-        kinds.add(AlertKind.QUALITY)
+        kinds |= {AlertKind.QUALITY, AlertKind.CONCEPT_DRIFT}
     return tuple(kind for kind in AlertKind if kind in kinds)

@@ -58,6 +58,7 @@ class AlertKind(StrEnum):
     PREDICTION_DRIFT = "prediction_drift"
     LABEL_DRIFT = "label_drift"
     QUALITY = "quality"
+    CONCEPT_DRIFT = "concept_drift"
     DATA_QUALITY = "data_quality"
     EXTERNAL = "external"
 
@@ -175,6 +176,7 @@ class VerdictReason(StrEnum):
     TOO_FEW_ROWS = "too_few_rows"
     TOO_FEW_LABELS = "too_few_labels"
     NO_REFERENCE = "no_reference"
+    LEARNING = "learning"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

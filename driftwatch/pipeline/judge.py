@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import time, timedelta
 from types import MappingProxyType
 
 from driftwatch.core.baseline import Baseline
@@ -25,7 +25,7 @@ from driftwatch.core.judge import (
     judge_labels,
     judge_without_reference,
 )
-from driftwatch.core.records import AlertKind, Finding, Verdict, WindowRecord, WindowStage
+from driftwatch.core.records import AlertKind, Finding, Verdict, WindowKey, WindowRecord, WindowStage
 from driftwatch.core.segments import ALL_ROWS, SegmentPlan
 from driftwatch.core.window_quality import WindowEstimate
 from driftwatch.core.windows import MICROSECONDS, WindowPlan, to_microseconds, watermark
@@ -52,7 +52,7 @@ _REST = 9
 _LOOK_EVERY = 5 * MICROSECONDS
 """How often to look for windows of rows whose labels have had their time while nothing comes in."""
 
-_OF_LABELS = frozenset({AlertKind.LABEL_DRIFT, AlertKind.QUALITY})
+_OF_LABELS = frozenset({AlertKind.LABEL_DRIFT, AlertKind.QUALITY, AlertKind.CONCEPT_DRIFT})
 _KINDS = MappingProxyType(
     {WindowStage.CLOSED: frozenset(AlertKind) - _OF_LABELS, WindowStage.COMPLETE: _OF_LABELS},
 )
@@ -232,7 +232,9 @@ class Judge:
         elif stage is WindowStage.CLOSED:
             judgement = judge_inputs(reference, sums.profile, memory, policy, plan.seconds, turn=turn)
         else:
-            judgement = judge_labels(reference, sums.profile, sums.performance, memory, policy, plan.seconds, turn=turn)
+            judgement = judge_labels(
+                reference, sums.profile, sums.performance, memory, policy, plan.seconds, turn=turn, place=_place(key)
+            )
         remembered = encoded(judgement.memory)
         transaction.put_memory(due.stream, stage, due.start, remembered)
         before = transaction.window(key)
@@ -310,6 +312,13 @@ class Judge:
 
     def _now(self) -> int:
         return to_microseconds(self._clock.now())
+
+
+def _place(key: WindowKey) -> str:
+    """Where a window begins, in words."""
+    if key.first_row is not None:
+        return f"row {key.first_row:,}"
+    return f"{key.start:%Y-%m-%d}" if key.start.time() == time() else f"{key.start:%Y-%m-%d %H:%M}"
 
 
 def stream_time(reader: StateReader, model: str, clock: Clock) -> int | None:

@@ -41,7 +41,8 @@ def ordered(report: Report) -> tuple[ColumnFindings, ...]:
 
 def is_of_a_column(baseline: Baseline | None, finding: Finding) -> bool:
     """Whether a finding is about one column: not about the model's quality, nor about several columns at once."""
-    return finding.kind is not AlertKind.QUALITY and (baseline is None or finding.column in baseline.columns)
+    of_quality = finding.kind in (AlertKind.QUALITY, AlertKind.CONCEPT_DRIFT)
+    return not of_quality and (baseline is None or finding.column in baseline.columns)
 
 
 def _status(report: Report, name: str, findings: list[Finding]) -> Status:

@@ -70,7 +70,7 @@ def rendered(report: Report) -> str:
 
 
 def _is_of_quality(finding: Finding) -> bool:
-    return finding.kind is AlertKind.QUALITY
+    return finding.kind in (AlertKind.QUALITY, AlertKind.CONCEPT_DRIFT)
 
 
 @lru_cache(maxsize=1)

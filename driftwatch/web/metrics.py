@@ -29,7 +29,7 @@ from driftwatch.web.metrics_table import METRICS, PREFIX, MetricKind
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-_QUALITY_KINDS = frozenset({AlertKind.LABEL_DRIFT, AlertKind.QUALITY})
+_QUALITY_KINDS = frozenset({AlertKind.LABEL_DRIFT, AlertKind.QUALITY, AlertKind.CONCEPT_DRIFT})
 _SEVERITY = {Status.DRIFT: 0, Status.WARNING: 1}
 
 

@@ -41,6 +41,10 @@ def fitted(model_version: str = "1", *, noise: float = 5.0, segments: Sequence[s
     )
 
 
+QUALITY_ALONE = {"concept_drift": 0.0}
+"""One kind tells of a worse model in these stories; concept drift, which would as well, has stories of its own."""
+
+
 @dataclass
 class World:
     """A service, a clock, and shorthands to send a day of flights and its labels."""
@@ -123,6 +127,7 @@ def make_world() -> Iterator[Callable[..., World]]:
     made: list[World] = []
 
     def make(**options: object) -> World:
+        options.setdefault("shares", QUALITY_ALONE)
         clock = ManualClock(datetime(2026, 11, 1, tzinfo=UTC))
         spool, log, state, sink = MemorySpool(), MemoryLog(), MemoryState(), RecordingSink()
         service = assemble(

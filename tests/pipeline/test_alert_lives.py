@@ -39,6 +39,7 @@ def chatty(make_world: MakeWorld) -> Callable[..., Any]:
     """A world whose only sink is told of alerts."""
 
     def make(**options: Any) -> Any:
+        options.setdefault("shares", {"concept_drift": 0.0})
         world = make_world(**options)
         world.sink = RecordingSink("chat", takes=[MessageKind.ALERT])
         world.service = assemble(

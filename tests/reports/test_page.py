@@ -84,9 +84,12 @@ def test_what_drifted_comes_first_then_what_could_not_be_read_then_the_others(pa
     assert set(drifted) >= {"x03", "plan", "gaps"}
 
 
+OF_LABELS = (AlertKind.QUALITY, AlertKind.CONCEPT_DRIFT)
+
+
 def test_scores_thresholds_and_p_values_are_those_of_the_findings(page, report):
     shown = cards(page)
-    measured = [one for one in report.findings if one.statistic and one.kind is not AlertKind.QUALITY]
+    measured = [one for one in report.findings if one.statistic and one.kind not in OF_LABELS]
     drift = [one for one in measured if one.kind is not AlertKind.DATA_QUALITY]
     assert len(drift) == 2 * (N_COLUMNS - 1)
     assert {(one.column, one.statistic) for one in measured} - {(one.column, one.statistic) for one in drift} == {

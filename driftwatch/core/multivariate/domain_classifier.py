@@ -80,7 +80,7 @@ class Classifier:
     weights: NDArray[np.float64]
 
     @classmethod
-    def fitted(cls, features: Matrix, is_live: NDArray[np.bool_]) -> Classifier:
+    def fitted(cls, features: Matrix, is_live: NDArray[np.bool_], penalty: float = PENALTY) -> Classifier:
         """Fit it; both classes weigh the same, however many rows they have.
 
         Parameters
@@ -89,6 +89,8 @@ class Classifier:
             Shape ``(rows, features)``.
         is_live
             Shape ``(rows,)``, with rows of both kinds.
+        penalty
+            Half of this times the squared weights is added to the mean loss of a row.
         """
         from scipy.optimize import minimize
 
@@ -98,9 +100,9 @@ class Classifier:
         def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
             margin = sign * (features @ weights[1:] + weights[0])
             slope = -weight * sign * expit(-margin)
-            gradient = np.concatenate([[slope.sum()], slope @ features + PENALTY * weights[1:]])
-            penalty = 0.5 * PENALTY * float(weights[1:] @ weights[1:])
-            return float(weight @ np.logaddexp(0.0, -margin)) + penalty, gradient
+            gradient = np.concatenate([[slope.sum()], slope @ features + penalty * weights[1:]])
+            added = 0.5 * penalty * float(weights[1:] @ weights[1:])
+            return float(weight @ np.logaddexp(0.0, -margin)) + added, gradient
 
         start = np.zeros(features.shape[1] + 1)
         found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": _STEPS, "gtol": 1e-5})
