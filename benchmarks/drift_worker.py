@@ -81,10 +81,10 @@ def speed(folder: Path) -> None:
         best = 0.0
         for _ in range(3):
             detector = make()
-            began = time.perf_counter()
+            began = time.process_time()
             for value in values:
                 detector.update(value)
-            best = max(best, len(values) / (time.perf_counter() - began))
+            best = max(best, len(values) / (time.process_time() - began))
         print(json.dumps({"detector": name, "values_per_second": best}), flush=True)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,12 +17,13 @@ from driftwatch.core.evidence import FalseAlarmBudget
 from driftwatch.core.frames import columns_of, read_column
 from driftwatch.core.judge import JudgePolicy
 from driftwatch.core.multivariate.finding import JointFinding
+from driftwatch.core.multivariate.loss_split import split_loss
 from driftwatch.core.multivariate.rows import RowSample
 from driftwatch.core.multivariate.samples import MOST_ROWS
 from driftwatch.core.multivariate.together import Choice, chosen_tests, for_columns, judged_together
 from driftwatch.core.performance.own import OwnMeasure
 from driftwatch.core.row_loss import LabelledRows
-from driftwatch.core.table import Numbers
+from driftwatch.core.table import Numbers, Table
 from driftwatch.core.two_samples import KeptNumbers
 from driftwatch.errors import FileError, InputError, ReferenceDataError
 from driftwatch.live_rows import Kept, counted_live
@@ -130,7 +131,8 @@ def compare(
     together
         Look at the features together, too: True for all tests of `driftwatch.core.multivariate.JOINT_TESTS`, names of
         some, or a mapping of names to tolerances. A fifth of the budget is theirs then
-        (`driftwatch.core.multivariate.together`).
+        (`driftwatch.core.multivariate.together`). With labels on both sides the report then says, too, how much of a
+        change of the model's quality the shifted inputs explain (`driftwatch.core.multivariate.loss_split`).
     reference_rows
         Where ``reference`` is a baseline, which holds none: the rows for ``together``, a frame or an iterator of
         frames. Of many rows a uniform sample is kept.
@@ -222,20 +224,24 @@ def compare(
         alone = core.compared(baseline, counted_live(baseline, live, kept, aside, own=measures or {}), judging)
         return _shown(replace(alone, weak=None if labelled is None else labelled.found()))
     timestamp = baseline.schema.timestamp
-    sample = RowSample(baseline.schema.features, MOST_ROWS, timestamp=timestamp)
+    columns = baseline.schema.columns
+    sample = RowSample(columns, MOST_ROWS, timestamp=timestamp)
     by_column = replace(judging, budget=for_columns(judging.budget))
     counted = counted_live(baseline, live, kept, [*aside, sample], own=measures or {})
     report = core.compared(baseline, counted, by_column)
-    rows = RowSample(baseline.schema.features, timestamp=timestamp, error=ReferenceDataError)
+    rows = RowSample(columns, timestamp=timestamp, error=ReferenceDataError)
     for part in _parts(reference_rows):
         rows.add(part)
-    unread = {**rows.unread, **sample.unread}
-    found = judged_together(rows.table(), sample.table(), tests, judging, unread=unread)
+    features = {one.name for one in baseline.schema.features}
+    unread = {name: why for name, why in {**rows.unread, **sample.unread}.items() if name in features}
+    was, now = rows.table(), sample.table()
+    found = judged_together(_only(was, features), _only(now, features), tests, judging, unread=unread)
     return _shown(
         replace(
             report,
             joint=found.findings,
             verdicts=(*report.verdicts, found.verdict),
+            split=split_loss(baseline.schema, was, now),
             run_length=judging.budget.run_length(None),
             weak=None if labelled is None else labelled.found(),
         )
@@ -244,6 +250,10 @@ def compare(
 
 def _shown(report: core.Report) -> Report:
     return Report(**{one.name: getattr(report, one.name) for one in fields(report)})
+
+
+def _only(table: Table, names: Collection[str]) -> Table:
+    return Table({name: values for name, values in table.columns.items() if name in names}, len(table))
 
 
 def _parts(rows: Any) -> Iterator[Any]:

@@ -17,6 +17,7 @@ from driftwatch.core.evidence import EvidenceMemory
 from driftwatch.core.impact import Impact, impacts
 from driftwatch.core.judge import KIND_OF_ROLE, JudgePolicy, Measured, judge_inputs, judge_labels
 from driftwatch.core.multivariate.finding import JointFinding
+from driftwatch.core.multivariate.loss_split import LossSplit
 from driftwatch.core.performance import Measure, PerformanceSums
 from driftwatch.core.profile import Profile
 from driftwatch.core.records import (
@@ -51,6 +52,8 @@ class Report:
         One a kind of alert that could be judged; and one more of feature drift where columns were looked at together.
     joint
         What was found of several columns at once, where that was asked for.
+    split
+        How much of a change of quality the shifted inputs explain, where rows of both sides had labels.
     baseline, profile
         What was compared, as counts: figures are drawn from them. None in a report that has none to draw.
     sums
@@ -72,6 +75,7 @@ class Report:
     findings: tuple[Finding, ...]
     verdicts: tuple[Verdict, ...]
     joint: tuple[JointFinding, ...] = ()
+    split: LossSplit | None = None
     baseline: Baseline | None = field(default=None, repr=False, compare=False)
     profile: Profile | None = field(default=None, repr=False, compare=False)
     sums: PerformanceSums | None = field(default=None, repr=False, compare=False)

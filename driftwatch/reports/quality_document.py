@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 from typing import Any
 
 from driftwatch.core.compare import Report
 from driftwatch.core.estimators.estimate import Estimate
+from driftwatch.core.multivariate.loss_split import LossSplit
 from driftwatch.core.performance.business_value import measured
 from driftwatch.reports.summary import quality_notices
 
@@ -32,6 +34,7 @@ def quality_document(report: Report) -> dict[str, Any]:
             }
             for name, one in {**measured(report.baseline.schema, report.sums), **report.own}.items()
         },
+        "inputs_or_concept": _split_document(report.split),
         "confusion": report.sums.confusion_document(),
         "selection": [
             {
@@ -45,6 +48,16 @@ def quality_document(report: Report) -> dict[str, Any]:
             for one in report.selection
         ],
     }
+
+
+def _split_document(split: LossSplit | None) -> dict[str, Any] | None:
+    if split is None:
+        return None
+    return {one.name: _finite(getattr(split, one.name)) for one in fields(split)}
+
+
+def _finite(value: str | float) -> str | float | None:
+    return value if isinstance(value, str) else _number(value)
 
 
 def estimate_document(estimate: Estimate | None) -> dict[str, Any]:

@@ -133,12 +133,13 @@ def quality_lines(report: Report) -> tuple[QualityLine, ...]:
 
 
 def quality_notices(report: Report) -> tuple[str, ...]:
-    """What to know before trusting the quality; empty where no live row has a label."""
+    """What to know of the quality besides its values; empty where no live row has a label."""
     if report.sums is None or report.sums.n == 0:
         return ()
     known = report.baseline.performance if report.baseline is not None else None
-    trained = known is not None and known.source is PerformanceSource.REFERENCE
-    return (*(one.text for one in report.selection if one.is_notable), *((TRAINING_ROWS,) if trained else ()))
+    trained = (TRAINING_ROWS,) if known is not None and known.source is PerformanceSource.REFERENCE else ()
+    split = () if report.split is None else (report.split.text,)
+    return (*(one.text for one in report.selection if one.is_notable), *trained, *split)
 
 
 def threshold_lines(findings: Sequence[Finding]) -> tuple[ThresholdLine, ...]:

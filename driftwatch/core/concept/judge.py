@@ -24,7 +24,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from driftwatch.core.baseline import Baseline, PerformanceSource
+from driftwatch.core.baseline import Baseline
 from driftwatch.core.concept.e_value import FEWEST, TOLERANCE, change_e_values
 from driftwatch.core.concept.levels import Level, Levels, levels_of, merged
 from driftwatch.core.concept.memory import DENSE, AfterAlarm, ConceptMemory, Phase, Stretch, Track
@@ -44,6 +44,7 @@ from driftwatch.core.records import (
     Verdict,
     VerdictReason,
 )
+from driftwatch.core.reference_performance import PerformanceSource
 
 Floats = NDArray[np.float64]
 

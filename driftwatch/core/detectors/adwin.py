@@ -34,7 +34,6 @@ from driftwatch.core.detectors.detector import (
     check_between,
     check_count,
     floats,
-    floats_read,
     is_whole,
 )
 from driftwatch.core.kernels import LARGEST, compiled
@@ -112,28 +111,22 @@ def _drop_oldest(state: Floats, per_row: int) -> float:
     return float(size)
 
 
-@compiled(types.boolean, floats_read, floats, types.float64, types.float64, types.float64)
-def _differ(parameters: Floats, state: Floats, n_old: float, n_new: float, apart: float) -> bool:
-    shortest = parameters[_SHORTEST]
-    if n_new < shortest or n_old < shortest:
-        return False
-    width = state[_WIDTH]
-    log = np.log(2.0 * np.log(width) / parameters[_DELTA])
-    inverse = 1.0 / (n_old - shortest + 1.0) + 1.0 / (n_new - shortest + 1.0)
-    bound = np.sqrt(2.0 * inverse * (state[_VARIANCE] / width) * log) + 2.0 / 3.0 * log * inverse
-    return bool(abs(apart) > bound)
-
-
-@compiled(types.boolean, floats_read, floats, types.int64)
+@compiled(types.boolean, floats, floats, types.int64)
 def _cut(parameters: Floats, state: Floats, per_row: int) -> bool:
     """Look at every cut, oldest first; drop the oldest bucket at the first that shows a change."""
     n_old, n_new, old, new = 0.0, state[_WIDTH], 0.0, state[_TOTAL]
+    shortest, variance = parameters[_SHORTEST], state[_VARIANCE] / state[_WIDTH]
+    log = np.log(2.0 * np.log(state[_WIDTH]) / parameters[_DELTA])
     for row in range(int(state[_ROWS]) - 1, -1, -1):
         at, size = _sums_at(row, per_row), 2.0**row
         for i in range(int(state[_LENGTHS + row]) - (1 if row == 0 else 0)):
             n_old, n_new = n_old + size, n_new - size
             old, new = old + state[at + i], new - state[at + i]
-            if _differ(parameters, state, n_old, n_new, old / n_old - new / n_new):
+            if n_new < shortest or n_old < shortest:
+                continue
+            inverse = 1.0 / (n_old - shortest + 1.0) + 1.0 / (n_new - shortest + 1.0)
+            bound = np.sqrt(2.0 * inverse * variance * log) + 2.0 / 3.0 * log * inverse
+            if abs(old / n_old - new / n_new) > bound:
                 _drop_oldest(state, per_row)
                 return True
     return False

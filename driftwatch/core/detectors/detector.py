@@ -31,11 +31,13 @@ LAST = 0
 """Where each state keeps what was said last: after `DRIFT` the next value begins anew."""
 
 floats = types.Array(types.float64, 1, "C")
-floats_read = types.Array(types.float64, 1, "C", readonly=True)
 signals_written = types.Array(types.int8, 1, "C")
 
-KERNEL = (types.void, floats_read, floats_read, floats, signals_written)
-"""The types of what goes over values: values, parameters, state, and where the signals go."""
+KERNEL = (types.void, floats, floats, floats, signals_written)
+"""The types of what goes over values: values, parameters, state, and where the signals go.
+
+None is read-only: a call with an array of another type than these takes ten times as long, which one value would feel.
+"""
 
 
 class Detector(ABC):
@@ -96,7 +98,7 @@ class Detector(ABC):
         ValueError
             If the values are not one-dimensional, or no numbers.
         """
-        taken = np.ascontiguousarray(values, dtype=np.float64)
+        taken = np.require(values, dtype=np.float64, requirements=("C", "W"))
         if taken.ndim != 1:
             raise ValueError(f"values have one dimension, not {taken.ndim}")
         said = np.zeros(len(taken), dtype=np.int8)

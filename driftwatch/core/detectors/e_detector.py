@@ -35,7 +35,6 @@ from driftwatch.core.detectors.detector import (
     Signals,
     check_between,
     floats,
-    floats_read,
     is_whole,
     signals_written,
 )
@@ -52,7 +51,7 @@ _MOST = 1e12
 """Evidence beyond this counts as this: sums stay finite."""
 
 
-@compiled(types.float64, floats_read, floats, types.int64)
+@compiled(types.float64, floats, floats, types.int64)
 def _step(numbers: Floats, state: Floats, cell: int) -> float:
     """Take a loss that lies in a cell; answers the evidence."""
     n_bets = (state.size - _BETS) // 3
@@ -67,7 +66,7 @@ def _step(numbers: Floats, state: Floats, cell: int) -> float:
     return total
 
 
-@compiled(types.float64, floats_read, floats)
+@compiled(types.float64, floats, floats)
 def _since(numbers: Floats, state: Floats) -> float:
     """The row at which the change probably happened: that of the bet that holds the largest part of the evidence."""
     n_bets, most, since = (state.size - _BETS) // 3, -1.0, state[_ROWS]
@@ -78,7 +77,7 @@ def _since(numbers: Floats, state: Floats) -> float:
     return float(since)
 
 
-@compiled(types.void, floats_read, floats_read, floats_read, floats, signals_written)
+@compiled(types.void, floats, floats, floats, floats, signals_written)
 def _follow(values: Floats, edges: Floats, numbers: Floats, state: Floats, signals: Signals) -> None:
     """``numbers`` are the run length, the warning's, the weights, then by cell what bets win and its logarithm."""
     for i in range(values.size):

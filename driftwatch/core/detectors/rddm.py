@@ -31,7 +31,6 @@ from driftwatch.core.detectors.detector import (
     check_between,
     check_count,
     floats,
-    floats_read,
     is_whole,
 )
 from driftwatch.core.kernels import LARGEST, compiled
@@ -43,7 +42,7 @@ _STORED, _AT, _WARNED, _RECOUNT, _WINDOW = range(6, 11)
 _MIN_N, _WARNS, _DRIFTS, _LONGEST, _STABLE, _LIMIT = range(6)
 
 
-@compiled(types.void, floats_read, floats)
+@compiled(types.void, floats, floats)
 def _count_again(parameters: Floats, state: Floats) -> None:
     """Take the rate of the predictions that are kept as that of the concept."""
     size, kept = int(parameters[_STABLE]), int(state[_STORED])
@@ -62,7 +61,7 @@ def _count_again(parameters: Floats, state: Floats) -> None:
     state[_WARNED], state[_RECOUNT] = 0.0, 0.0
 
 
-@compiled(types.float64, floats_read, floats)
+@compiled(types.float64, floats, floats)
 def _said(parameters: Floats, state: Floats) -> float:
     """What is said of the rate, and from which prediction on the next concept is counted."""
     # `n` is the number of predictions and one more, as in the published implementation.
