@@ -46,8 +46,9 @@ from driftwatch.core.multivariate.domain_classifier import MOST_MULTIPLIED, Clas
 from driftwatch.core.multivariate.encoding import Encoding, Matrix
 from driftwatch.core.multivariate.samples import MOST_ROWS, SEED
 from driftwatch.core.performance import LOSS_MEASURE
+from driftwatch.core.row_loss import row_losses
 from driftwatch.core.schema import Schema
-from driftwatch.core.table import Names, Numbers, Table
+from driftwatch.core.table import Numbers, Table
 
 Floats = NDArray[np.float64]
 
@@ -284,11 +285,6 @@ def _edges(numbers: Floats) -> Floats:
 def _row_losses(schema: Schema, table: Table) -> Floats | None:
     """The loss of each row, ``nan`` where it has no label or prediction; None where no row can have one."""
     label, prediction = table.columns.get(schema.label or ""), table.columns.get(schema.prediction or "")
-    if isinstance(label, Numbers) and isinstance(prediction, Numbers):
-        with np.errstate(over="ignore", invalid="ignore"):
-            loss = np.abs(prediction.values - label.values)
-        return np.where(np.isfinite(loss), loss, np.nan)
-    if isinstance(label, Names) and isinstance(prediction, Names):
-        actual, predicted = label.recoded(schema.classes), prediction.recoded(schema.classes)
-        return np.where((actual < 0) | (predicted < 0), np.nan, actual != predicted).astype(np.float64)
-    return None
+    if label is None or prediction is None or type(label) is not type(prediction):
+        return None
+    return row_losses(schema.task, prediction, label)
