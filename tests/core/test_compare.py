@@ -40,7 +40,7 @@ def test_rows_like_the_reference_are_ok():
     assert report.drifted_columns == ()
     # What drifts, and what is off; the others come from elsewhere.
     judged = {AlertKind.FEATURE_DRIFT, AlertKind.PREDICTION_DRIFT, AlertKind.LABEL_DRIFT, AlertKind.QUALITY}
-    assert {one.kind for one in report.verdicts} == judged | {AlertKind.DATA_QUALITY}
+    assert {one.kind for one in report.verdicts} == judged | {AlertKind.CONCEPT_DRIFT, AlertKind.DATA_QUALITY}
 
 
 def test_rows_that_moved_are_drift_and_the_column_is_named():
@@ -64,7 +64,10 @@ def test_without_labels_neither_quality_nor_label_drift_is_judged():
 
 def test_with_labels_a_worse_model_is_quality_drift():
     report = driftwatch.compare(BASELINE, frame(900, wrong=0.35))
-    assert [one.kind for one in report.verdicts if one.status is Status.DRIFT] == [AlertKind.QUALITY]
+    assert [one.kind for one in report.verdicts if one.status is Status.DRIFT] == [
+        AlertKind.QUALITY,
+        AlertKind.CONCEPT_DRIFT,
+    ]
 
 
 def test_rows_without_a_label_are_no_label_drift():
@@ -77,7 +80,8 @@ def test_rows_without_a_label_are_no_label_drift():
 
 def test_a_frame_of_findings_has_a_row_a_column_and_statistic():
     found = driftwatch.compare(BASELINE, frame(500)).to_frame()
-    assert len(found) == 2 * 4 + 1
+    # Five of the concept: error rate, precision, recall, specificity, share of positive labels.
+    assert len(found) == 2 * 4 + 1 + 5
     assert {"column", "statistic", "score", "threshold", "threshold_origin", "status", "change"} <= set(found.columns)
 
 

@@ -255,7 +255,7 @@ def test_scores_belong_to_prediction_drift():
 
 def test_the_kinds_share_the_budget_and_all_of_it():
     limits = [POLICY.limit(kind, BASELINE, None).value for kind in judged_kinds(BASELINE)]
-    assert len(limits) == 5
+    assert len(limits) == 6
     assert sum(1_000 / limit for limit in limits) == pytest.approx(1.0)
     assert judged_kinds(FEATURES_ONLY) == (AlertKind.FEATURE_DRIFT, AlertKind.DATA_QUALITY)
     assert POLICY.limit(AlertKind.FEATURE_DRIFT, FEATURES_ONLY, None).value == pytest.approx(1_000 / 0.875)

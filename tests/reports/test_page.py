@@ -108,7 +108,7 @@ def test_scores_thresholds_and_p_values_are_those_of_the_findings(page, report):
 
 def test_verdicts_show_their_evidence_against_the_budget(page, report):
     shown = page.all("ul", "verdicts")[0].all("li")
-    assert len(shown) == len(report.verdicts) == 5
+    assert len(shown) == len(report.verdicts) == 6
     for item, verdict in zip(shown, report.verdicts, strict=True):
         assert verdict.text.replace(" -> ", "\xa0→ ") in item.text
         assert f"limit {number(verdict.limit.value)}, from the false-alarm budget: one in 1,000 windows" in item.text
