@@ -32,7 +32,7 @@ from driftwatch.detectors import EDetector
 HERE = Path(__file__).parent
 REFERENCE, STABLE = 2_000, 2_500
 SCENARIOS = ("gra", "gsg", "lea")
-SPEED_ROWS = 500_000
+SPEED_ROWS = 200_000
 LEARNED = 2_000
 """After an alarm the default detector takes so many rows as its new reference."""
 
