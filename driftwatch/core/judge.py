@@ -14,7 +14,7 @@ import numpy as np
 from driftwatch.core.baseline import Baseline
 from driftwatch.core.caution import cautious_bets
 from driftwatch.core.change import describe
-from driftwatch.core.concept.judge import judge_concept
+from driftwatch.core.concept.judge import judge_concept, with_concept
 from driftwatch.core.conclusion import Judgement, concluded, evidence_by_column, mean, unjudged, weighted_average
 from driftwatch.core.data_quality import describe_quality, is_as_usual, is_notable, with_usual_gaps
 from driftwatch.core.evidence import (
@@ -121,16 +121,9 @@ def judge_labels(
     window = _Window.of(baseline, profile, policy, window_seconds, turn, measured)
     drift = _judged((AlertKind.LABEL_DRIFT,), window, memory)
     quality = judge_quality(baseline, sums, drift.memory, policy, window_seconds, turn=turn)
+    concept = judge_concept(baseline, sums, quality.memory.concept, policy, window_seconds, turn=turn, place=place)
     findings, verdicts = drift.findings + quality.findings, drift.verdicts + quality.verdicts
-    before = quality.memory.concept
-    concept = judge_concept(baseline, sums, before, policy, window_seconds, turn=turn, place=place)
-    if concept is None:
-        return Judgement(findings=findings, verdicts=verdicts, memory=quality.memory)
-    return Judgement(
-        findings=findings + concept.findings,
-        verdicts=(*verdicts, concept.verdict),
-        memory=replace(quality.memory, concept=concept.memory),
-    )
+    return with_concept(Judgement(findings=findings, verdicts=verdicts, memory=quality.memory), concept)
 
 
 def judge_without_reference(

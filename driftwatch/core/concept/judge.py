@@ -29,6 +29,7 @@ from driftwatch.core.concept.e_value import FEWEST, TOLERANCE, change_e_values
 from driftwatch.core.concept.levels import Level, Levels, levels_of, merged
 from driftwatch.core.concept.memory import DENSE, AfterAlarm, ConceptMemory, Phase, Stretch, Track
 from driftwatch.core.concept.words import moved_text
+from driftwatch.core.conclusion import Judgement
 from driftwatch.core.evidence import ALONE, LARGEST_SHARE, WARNING_SHARE, Turn, blamed
 from driftwatch.core.performance import PerformanceSums
 from driftwatch.core.policy import JudgePolicy
@@ -61,6 +62,17 @@ class ConceptJudgement:
     findings: tuple[Finding, ...]
     verdict: Verdict
     memory: ConceptMemory
+
+
+def with_concept(judgement: Judgement, concept: ConceptJudgement | None) -> Judgement:
+    """A judgement of the other kinds, and that of the concept where there is one."""
+    if concept is None:
+        return judgement
+    return Judgement(
+        findings=judgement.findings + concept.findings,
+        verdicts=(*judgement.verdicts, concept.verdict),
+        memory=replace(judgement.memory, concept=concept.memory),
+    )
 
 
 @dataclass(frozen=True, slots=True)
