@@ -66,10 +66,12 @@ def test_json_is_exactly_windows_alerts_and_triggers(folder: Path) -> None:
     ]
     assert {one["status"] for one in document["windows"][:6]} == {"ok"}
     assert document["windows"][-1]["evidence"] >= 1.0
-    assert [list(one) for one in document["alerts"]] == [["kind", "row", "start", "columns", "reason"]] * 2
-    drift, quality = document["alerts"]
+    assert [list(one) for one in document["alerts"]] == [["kind", "row", "start", "columns", "reason"]] * 3
+    drift, quality, concept = document["alerts"]
     assert (drift["kind"], drift["row"], drift["start"], drift["columns"]) == ("feature_drift", 3_500, 3_000, ["age"])
     assert (quality["kind"], quality["row"], quality["start"]) == ("quality", 5_000, 4_500)
+    assert (concept["kind"], concept["row"]) == ("concept_drift", 5_000)
+    assert "since about row 4,500" in concept["reason"]
     assert [list(one) for one in document["triggers"]] == [["row", "reason"]]
     assert document["triggers"][0]["row"] == 5_000
 
@@ -92,9 +94,9 @@ def test_with_times_windows_are_of_time_and_labels_are_waited_for(folder: Path) 
 def test_the_table_says_what_fired_where_and_how_late(folder: Path) -> None:
     done = backtest(folder, "events.csv", *ROWS, "--known-change", 3_000, "--known-change", "4,500")
     assert done.exit_code == FINE
-    assert "2 alerts (1 of feature drift, 1 of quality), and 1 retrain asked for" in done.output
+    assert "3 alerts (1 of feature drift, 1 of quality, 1 of concept drift), and 1 retrain asked for" in done.output
     assert "known change at row 3,000: feature drift after 500 rows" in done.output
-    assert "known change at row 4,500: quality after 500 rows" in done.output
+    assert "known change at row 4,500: quality after 500 rows; concept drift after 500 rows" in done.output
     assert "0 alerts before the first known change" in done.output
     assert "\x1b[" not in done.output
 
@@ -123,7 +125,7 @@ def test_options_go_before_the_file_of_settings(folder: Path) -> None:
     config = ("--config", folder / "small.toml")
     document = json.loads(backtest(folder, "events.parquet", *config, "--window", "600rows", "--format", "json").stdout)
     assert len(document["windows"]) == 10
-    muted = ("--set", 'shares={"feature_drift": 0}', "--set", "quality_ratio=6")
+    muted = ("--set", 'shares={"feature_drift": 0, "concept_drift": 0}', "--set", "quality_ratio=6")
     document = json.loads(backtest(folder, "events.parquet", *config, *muted, "--format", "json").stdout)
     assert document["alerts"] == []
 
@@ -131,12 +133,12 @@ def test_options_go_before_the_file_of_settings(folder: Path) -> None:
 def test_the_page_is_one_file_with_pictures_and_without_a_script(folder: Path) -> None:
     done = backtest(folder, "events.parquet", *ROWS, "--known-change", 3_000, "-o", folder / "run.html")
     assert done.exit_code == FINE
-    assert "2 alerts" in done.output
+    assert "3 alerts" in done.output
     page = (folder / "run.html").read_text()
     assert page.startswith("<!doctype html>")
     assert "<script" not in page
     assert "visits &lt;b&gt;" in page
-    assert page.count('<line class="fired"') == 2
+    assert page.count('<line class="fired"') == 3
     assert page.count('<line class="trigger"') == 1
     assert 'aria-label="feature drift: 1 alert"' in page
     assert not [word for word in ("http://", "https://", "src=") if word in page]
@@ -146,7 +148,7 @@ def test_the_format_follows_the_extension(folder: Path) -> None:
     backtest(folder, "events.parquet", *ROWS, "-o", folder / "run.json")
     assert list(json.loads((folder / "run.json").read_text())) == ["windows", "alerts", "triggers"]
     backtest(folder, "events.parquet", *ROWS, "-o", folder / "run.txt")
-    assert "2 alerts" in (folder / "run.txt").read_text()
+    assert "3 alerts" in (folder / "run.txt").read_text()
 
 
 @pytest.mark.parametrize(
