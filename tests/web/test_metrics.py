@@ -185,7 +185,7 @@ def test_segments_have_rows_evidence_and_quality_and_no_series_of_findings() -> 
 
 def test_segments_are_left_off_before_the_whole_is() -> None:
     parts = tuple(replace(version(), segment=f"country={number}") for number in range(50))
-    page = rendered(replace(facts(version(finding("age"))), segments=parts), max_series=21)
+    page = rendered(replace(facts(version(finding("age"))), segments=parts), max_series=22)
     assert value(page, "drift_score", model="flights", model_version="1", kind="feature_drift", column="age",
                  statistic="psi") == 0.3  # fmt: skip
     assert value(page, "series_omitted") > 100
