@@ -65,6 +65,7 @@ class Spooled(list):
 def ingest_of(baseline):
     known, noon = mock.Mock(), mock.Mock()
     known.get.return_value = baseline
+    known.shadows.return_value = frozenset()
     noon.now.return_value = datetime(2026, 1, 1, 12, tzinfo=UTC)
     spooled = Spooled()
     return Ingest(known, spooled, noon, Telemetry(), IngestLimits()), spooled
