@@ -235,6 +235,10 @@ class Client(LoopClient):
         """Every model that the service knows."""
         return list(read_as(list[dict[str, Any]], self._transport.request("GET", "/v1/models")))
 
+    def shadows(self, model: str) -> list[Document]:
+        """Each shadow version beside each live one, on requests that both answered."""
+        return list(read_as(list[dict[str, Any]], self._transport.request("GET", f"{model_path(model)}/shadows")))
+
     def drift(
         self,
         model: str,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -32,7 +33,9 @@ class Fitted:
     holdout_error: float
 
 
-def fit(rows: pd.DataFrame, holdout_from: pd.Timestamp | None = None) -> Fitted:
+def fit(
+    rows: pd.DataFrame, holdout_from: pd.Timestamp | None = None, unfitted: Callable[[], Pipeline] | None = None
+) -> Fitted:
     """Fit on the earlier rows, measure on the later ones, then fit the model that goes live on all of them.
 
     Parameters
@@ -41,6 +44,8 @@ def fit(rows: pd.DataFrame, holdout_from: pd.Timestamp | None = None) -> Fitted:
         Flights in order of time; those without a label are left out.
     holdout_from
         Where the hold-out begins; the last fifth of the rows where it is not given.
+    unfitted
+        Makes a model of another kind than the demo's.
 
     Raises
     ------
@@ -55,9 +60,10 @@ def fit(rows: pd.DataFrame, holdout_from: pd.Timestamp | None = None) -> Fitted:
     train, holdout = labelled.iloc[:cut], labelled.iloc[cut:]
     if train.empty or holdout.empty:
         raise ValueError(f"{len(labelled)} labelled flights are too few for training rows and a hold-out")
-    measured = _pipeline().fit(train[FEATURES], train[LABEL])
+    made = unfitted or _pipeline
+    measured = made().fit(train[FEATURES], train[LABEL])
     return Fitted(
-        model=_pipeline().fit(labelled[FEATURES], labelled[LABEL]),
+        model=made().fit(labelled[FEATURES], labelled[LABEL]),
         measured=measured,
         train=train,
         holdout=holdout,
@@ -91,8 +97,13 @@ def baseline_of(fitted: Fitted, model: str, model_version: str) -> Baseline:
     )
 
 
+def regression() -> Ridge:
+    """What the demo's models end in."""
+    return Ridge()
+
+
 def _pipeline() -> Pipeline:
     encode = ColumnTransformer(
         [("categories", OneHotEncoder(handle_unknown="ignore"), CATEGORICAL), ("numbers", StandardScaler(), NUMERIC)]
     )
-    return make_pipeline(encode, Ridge())
+    return make_pipeline(encode, regression())

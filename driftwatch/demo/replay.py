@@ -17,6 +17,7 @@ from driftwatch.capture.wrapper import Watched
 from driftwatch.core.episodes import FINISHED
 from driftwatch.demo.flights import FEATURES, ID, LABEL, LABELLED, SCHEDULED, Step, steps
 from driftwatch.demo.progress import Display, Moment
+from driftwatch.demo.rival import Rival
 from driftwatch.demo.service import ServiceProcess
 from driftwatch.errors import ServiceUnavailable
 
@@ -43,10 +44,15 @@ class Replay:
         What the service calls it.
     client, service
         The service: as it is asked, and as a process that is started again if it dies.
+    rival
+        A shadow that answers beside the model.
     """
 
-    def __init__(self, model: Watched, name: str, client: Client, service: ServiceProcess) -> None:
+    def __init__(
+        self, model: Watched, name: str, client: Client, service: ServiceProcess, rival: Rival | None = None
+    ) -> None:
         self._model = model
+        self._rival = rival
         self._name = name
         self._client = client
         self._service = service
@@ -70,6 +76,8 @@ class Replay:
         for step in steps(flights, start, end, STEP):
             if len(step.flights):
                 served.loc[step.flights.index] = self._predict(step)
+                if self._rival is not None:
+                    self._rival.answer(step)
                 self._wait_for(self._flushed, "Predictions could not be sent")
             self._ask(partial(self._send_labels, step.labels))
             today.append((step.labels[LABEL] - served.loc[step.labels.index]).abs())
@@ -117,7 +125,10 @@ class Replay:
         )
 
     def _flushed(self) -> bool | None:
-        return self._model.flush(_FLUSH_SECONDS) or None
+        flushed = self._model.flush(_FLUSH_SECONDS)
+        if flushed and self._rival is not None:
+            flushed = self._rival.flush(_FLUSH_SECONDS)
+        return flushed or None
 
     def _caught_up(self) -> Document | None:
         """The model as the service shows it; None while there is something that the service has not judged."""

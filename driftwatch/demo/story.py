@@ -26,6 +26,8 @@ from driftwatch.demo.progress import display
 from driftwatch.demo.receiver import RetrainReceiver
 from driftwatch.demo.replay import Replay
 from driftwatch.demo.retraining import MODELS, Trainer
+from driftwatch.demo.rival import VERSION as RIVAL
+from driftwatch.demo.rival import Rival
 from driftwatch.demo.service import ServiceProcess, free_port
 from driftwatch.demo.summary import ALONE, SERVED, YEAR_END, Replayed, show
 from driftwatch.errors import SettingError
@@ -94,18 +96,22 @@ def run(wishes: Wishes, out: Console, progress: Console) -> bool:
         settings = {"DRIFTWATCH_WEBHOOK_URL": receiver.url, "DRIFTWATCH_WEBHOOK_SECRET": secret}
         service = stack.enter_context(ServiceProcess(folder, port, settings))
         client.register(baseline_of(first, MODEL, FIRST_VERSION))
+        rival = Rival(between(flights, TRAIN_FROM, LIVE_FROM), HOLDOUT_FROM, client, MODEL)
+        stack.callback(rival.close)
+        rival.register()
         until = pd.Timestamp(wishes.until)
         with display(progress, days=(until - LIVE_FROM).days) as shown:
             shown.say(f"The service is at {service.url}, its process is {service.pid}, its data are in {folder}")
-            served = Replay(model, MODEL, client, service).run(flights, LIVE_FROM, until, shown)
+            served = Replay(model, MODEL, client, service, rival).run(flights, LIVE_FROM, until, shown)
         live = between(flights, LIVE_FROM, until)
-        kept, kept_twice = count_kept(client, MODEL, folder)
+        kept, kept_twice = count_kept(client, MODEL, folder, RIVAL)
         replayed = Replayed(
             flights=live.assign(**{ALONE: first.model.predict(live[FEATURES]), SERVED: served.loc[live.index]}),
             until=wishes.until,
             alerts=client.alerts(),
             retrains=client.retrains(),
             trainings=tuple(trainer.runs),
+            shadows=rival.compared(),
             kept=kept,
             kept_twice=kept_twice,
             seconds=time.monotonic() - started,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pandas as pd
 from rich.console import Console, Group, RenderableType
@@ -34,8 +35,8 @@ class Replayed:
 
     ``flights`` has, for every replayed flight, ``scheduled``, ``air_time`` (missing where there never was a label),
     ``alone`` and ``served``: what the first model says and what was really served. ``trainings`` are the trainer's own
-    words on its runs. ``kept`` is how many different
-    predictions the service holds, ``kept_twice`` how many it holds more than once.
+    words on its runs. ``shadows`` is how the service compares a shadow with each live version. ``kept`` is how many
+    different predictions the service holds, ``kept_twice`` how many it holds more than once.
     """
 
     flights: pd.DataFrame
@@ -46,6 +47,7 @@ class Replayed:
     kept: int
     kept_twice: int
     seconds: float
+    shadows: Sequence[Mapping[str, Any]] = ()
 
     @property
     def alone_error(self) -> float:
@@ -149,6 +151,8 @@ def show(replayed: Replayed, console: Console) -> bool:
     console.print(_table(weeks(replayed)))
     for line in trainings(replayed):
         console.print(line, highlight=False, markup=False)
+    for line in shadows(replayed):
+        console.print(line, highlight=False, markup=False)
     saved = 1 - replayed.live_error / replayed.alone_error
     console.print(
         f"{len(replayed.flights):,} flights, {int(replayed.flights[LABEL].notna().sum()):,} labels. Mean error left "
@@ -182,6 +186,19 @@ def trainings(replayed: Replayed) -> list[str]:
             f"  {paired.rows:,} test rows: {paired.champion.value:.1f} min served, {paired.challenger.value:.1f} now;"
         )
         lines.append(f"  better by {paired.gain.low:.1f} to {paired.gain.high:.1f} min; by airport: {parts}")
+    return lines
+
+
+def shadows(replayed: Replayed) -> list[str]:
+    """What a shadow would have been worth, by the live versions beside which it answered; nothing without pairs."""
+    found = [one for one in replayed.shadows if one["labelled"]]
+    lines = [f"Shadow {one['model_version']}, which decided nothing:" for one in found[:1]]
+    for one in sorted(found, key=lambda one: str(one["live_version"])):
+        gain = one["mean_gain"]
+        lines.append(
+            f"  beside version {one['live_version']}, {one['labelled']:,} flights: mean error differs by "
+            f"{-gain['value']:+.1f} min ({-gain['upper']:+.1f} to {-gain['lower']:+.1f})"
+        )
     return lines
 
 

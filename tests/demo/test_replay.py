@@ -26,6 +26,7 @@ from driftwatch.demo.progress import Moment
 from driftwatch.demo.receiver import RetrainReceiver
 from driftwatch.demo.replay import Replay
 from driftwatch.demo.retraining import Trainer
+from driftwatch.demo.rival import VERSION, Rival
 from driftwatch.demo.service import ServiceProcess, free_port
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of twenty-four b").decode()
@@ -139,3 +140,23 @@ def test_a_killed_service_loses_nothing_and_counts_nothing_twice(
         assert count_kept(on.client, "flights", tmp_path) == (len(rows), 0)
     np.testing.assert_allclose(exported["prediction"], served[rows.index])
     np.testing.assert_array_equal(exported["label"], rows[LABEL])
+
+
+def test_a_shadow_is_compared_and_acts_on_nothing(tmp_path: Path, some_flights: pd.DataFrame, champion: Fitted) -> None:
+    start, end = at("2013-02-01"), at("2013-02-03")
+    with stage(tmp_path, champion) as on:
+        january = between(some_flights, at("2013-01-01"), at("2013-02-01"))
+        rival = Rival(january, at("2013-01-25"), on.client, "flights")
+        rival.register()
+        replay = Replay(on.model, "flights", on.client, on.service, rival)
+        replay.run(some_flights, start, end, Shown())
+        rival.close()
+        rows = between(some_flights, start, end)
+        assert count_kept(on.client, "flights", tmp_path, VERSION) == (len(rows), 0)
+        (compared,) = rival.compared()
+        (model,) = on.client.models()
+    assert (compared["model_version"], compared["live_version"]) == (VERSION, "1")
+    assert len(rows) / 12 < compared["labelled"] <= compared["pairs"] < len(rows) / 8
+    # The live model believes that flights take half their time: the shadow is better by tens of minutes.
+    assert compared["mean_gain"]["lower"] > 20.0
+    assert model["current_version"] == "1"

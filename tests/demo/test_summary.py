@@ -16,7 +16,7 @@ from rich.console import Console
 from driftwatch.core.records import Alert, AlertKind, AlertState, RetrainEpisode, RetrainState
 from driftwatch.demo.flights import LABEL, SCHEDULED
 from driftwatch.demo.retraining import RECIPE
-from driftwatch.demo.summary import ALONE, SERVED, YEAR_END, Replayed, checks, happened, show, trainings, weeks
+from driftwatch.demo.summary import ALONE, SERVED, YEAR_END, Replayed, checks, happened, shadows, show, trainings, weeks
 from driftwatch.training.model_store import ModelStore
 from driftwatch.training.recipe import parse_recipe
 from driftwatch.training.run import Job, train
@@ -182,3 +182,14 @@ def _minutes(n: int) -> dict[str, object]:
         "prediction": distance / 9 + random.normal(0, 30, n),
         "label": distance / 9 + random.normal(0, 3, n),
     }
+
+
+def test_a_shadow_is_told_beside_each_version_with_labels(good: Replayed) -> None:
+    gain = {"value": -3.05, "lower": -3.2, "upper": -2.9}
+    known = {"model_version": "simple", "live_version": "1", "labelled": 12_000, "mean_gain": gain}
+    told = shadows(replace(good, shadows=(known, {**known, "live_version": "2", "labelled": 0})))
+    assert told == [
+        "Shadow simple, which decided nothing:",
+        "  beside version 1, 12,000 flights: mean error differs by +3.0 min (+2.9 to +3.2)",
+    ]
+    assert shadows(good) == []
