@@ -196,7 +196,7 @@ def shadows(replayed: Replayed) -> list[str]:
     for one in sorted(found, key=lambda one: str(one["live_version"])):
         gain = one["mean_gain"]
         lines.append(
-            f"  beside version {one['live_version']}, {one['labelled']:,} flights: mean error differs by "
+            f"  beside version {one['live_version']}, {one['labelled']:,} flights: mean error "
             f"{-gain['value']:+.1f} min ({-gain['upper']:+.1f} to {-gain['lower']:+.1f})"
         )
     return lines

@@ -190,6 +190,6 @@ def test_a_shadow_is_told_beside_each_version_with_labels(good: Replayed) -> Non
     told = shadows(replace(good, shadows=(known, {**known, "live_version": "2", "labelled": 0})))
     assert told == [
         "Shadow simple, which decided nothing:",
-        "  beside version 1, 12,000 flights: mean error differs by +3.0 min (+2.9 to +3.2)",
+        "  beside version 1, 12,000 flights: mean error +3.0 min (+2.9 to +3.2)",
     ]
     assert shadows(good) == []

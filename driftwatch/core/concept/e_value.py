@@ -15,8 +15,9 @@ of both marginal likelihoods of :math:`d = \bar x - \bar x_0 - \text{tolerance}`
 
 is, while rows are added to the stretch, a martingale with the expectation 1 if the change is exactly the tolerance,
 and less if it is smaller: whatever the true mean is, since the reference's own error is part of both likelihoods. So
-no doubt about the reference is left to be bounded, and none of its information is given away. Both directions and
-four values of :math:`\tau` are averaged.
+no doubt about the reference is left to be bounded, and none of its information is given away. Four values of
+:math:`\tau` are averaged, and both directions where both are worse. A mean that is to be near 0 is worse where it is
+farther away than the reference's was, on either side.
 
 Normal means
 ------------
@@ -37,12 +38,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_ndtr, xlogy
 
-from driftwatch.core.concept.levels import Level
+from driftwatch.core.concept.levels import Level, Worse
 
 Floats = NDArray[np.float64]
 
@@ -55,19 +57,27 @@ TOLERANCE = 0.02
 _SIZES = (0.1, 0.2, 0.4, 0.8)
 """Of changes, in standard deviations of a row."""
 
+_WAYS = MappingProxyType({Worse.UP: (1.0,), Worse.DOWN: (-1.0,), Worse.EITHER: (1.0, -1.0)})
 _LARGEST_LOG = 600.0
 _FIELDS = ("n", "mean", "squares")
 
 
 def change_e_values(
-    reference: Level, live: Sequence[Level], *, between: Floats | float = 0.0, between_reference: float = 0.0
+    reference: Level,
+    live: Sequence[Level],
+    *,
+    worse: Worse = Worse.EITHER,
+    between: Floats | float = 0.0,
+    between_reference: float = 0.0,
 ) -> Floats:
-    """The e-values of "the mean of these rows is that of the reference's, give or take the tolerance".
+    """The e-values of "the mean of these rows is no worse than the reference's, give or take the tolerance".
 
     Parameters
     ----------
     reference, live
         The mean that was, and those of the rows since some supposed changes.
+    worse
+        Which way is worse.
     between, between_reference
         Variances that the means have because windows differ among each other, in variances of a row; ``between`` one
         for each of ``live``, or one for all.
@@ -90,13 +100,17 @@ def change_e_values(
         known = (n >= FEWEST) & (reference.n >= FEWEST) & (variance > 0.0)
         variance = np.where(known, variance, 1.0)
         sampling = variance * (1.0 / np.maximum(n, 1.0) + 1.0 / max(reference.n, 1))
-        apart = mean - reference.mean
-        if is_share:
-            apart = np.copysign(np.sqrt(_deviance(reference, n, mean) * sampling), apart)
+        if worse is Worse.AWAY_FROM_ZERO:
+            ways = [mean - abs(reference.mean), -mean - abs(reference.mean)]
+        else:
+            apart = mean - reference.mean
+            if is_share:
+                apart = np.copysign(np.sqrt(_deviance(reference, n, mean) * sampling), apart)
+            ways = [way * apart for way in _WAYS[worse]]
     spread = sampling + variance * (between + between_reference)
     tolerance = TOLERANCE * np.sqrt(variance)
     sizes = np.square(_SIZES)[:, np.newaxis] * variance
-    logs = [_log_ratio(way * apart - tolerance, spread, sizes) for way in (1.0, -1.0)]
+    logs = [_log_ratio(apart - tolerance, spread, sizes) for apart in ways]
     e_values: Floats = np.exp(np.minimum(logs, _LARGEST_LOG)).mean(axis=(0, 1))
     e_values[~known] = 1.0
     return e_values

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from driftwatch.core.baseline import Baseline
 from driftwatch.core.concept.e_value import FEWEST, TOLERANCE, change_e_values
-from driftwatch.core.concept.levels import Level, Levels, levels_of, merged
+from driftwatch.core.concept.levels import Level, Levels, levels_of, merged, worse_way
 from driftwatch.core.concept.memory import DENSE, AfterAlarm, ConceptMemory, Phase, Stretch, Track
 from driftwatch.core.concept.words import moved_text
 from driftwatch.core.conclusion import Judgement
@@ -193,6 +193,7 @@ class _Window:
             name: change_e_values(
                 level,
                 [one.levels.get(name, Level()) for one in stretches],
+                worse=worse_way(name),
                 between=self.natural.between / windows,
                 between_reference=of_reference,
             )

@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
 
 from driftwatch.core.moments import from_units
 from driftwatch.core.performance import PerformanceSums
@@ -18,6 +20,38 @@ from driftwatch.core.records import Task
 
 LARGEST_WATCHED_CLASSES = 20
 """With more classes their recalls are not watched one by one."""
+
+
+class Worse(StrEnum):
+    """Which way a mean gets worse; a change for the better is no reason to wake anybody."""
+
+    UP = "up"
+    DOWN = "down"
+    AWAY_FROM_ZERO = "away_from_zero"
+    EITHER = "either"
+
+
+def worse_way(name: str) -> Worse:
+    """Which way what is watched gets worse.
+
+    Examples
+    --------
+    >>> worse_way("mae").value, worse_way("recall of DE").value, worse_way("bias").value, worse_way("actual_rate").value
+    ('up', 'down', 'away_from_zero', 'either')
+    """
+    return _WORSE.get(name, Worse.DOWN)
+
+
+_WORSE = MappingProxyType(
+    {
+        "error_rate": Worse.UP,
+        "mae": Worse.UP,
+        "bias": Worse.AWAY_FROM_ZERO,
+        "calibration": Worse.AWAY_FROM_ZERO,
+        "actual_rate": Worse.EITHER,
+    }
+)
+"""All others, precision, specificity and recalls, get worse as they fall."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

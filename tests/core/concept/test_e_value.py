@@ -9,7 +9,7 @@ import pytest
 from scipy import integrate, stats
 
 from driftwatch.core.concept.e_value import _SIZES, TOLERANCE, change_e_values
-from driftwatch.core.concept.levels import Level
+from driftwatch.core.concept.levels import Level, Worse
 
 RNG = np.random.default_rng(4)
 
@@ -121,3 +121,26 @@ def test_levels_add_up_in_any_order():
     for added in (one, other):
         assert (added.n, added.mean) == (900, pytest.approx(whole.mean, rel=1e-12))
         assert added.variance == pytest.approx(whole.variance, rel=1e-6)
+
+
+MOVES = [  # which way is worse, before, after, whether it counts
+    (Worse.UP, 0.1, 0.3, True), (Worse.UP, 0.3, 0.1, False), (Worse.DOWN, 0.3, 0.1, True),
+    (Worse.DOWN, 0.1, 0.3, False), (Worse.EITHER, 0.1, 0.3, True), (Worse.EITHER, 0.3, 0.1, True),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("worse", "before", "after", "counts"), MOVES)
+def test_only_a_change_for_the_worse_counts(worse: Worse, before: float, after: float, counts: bool) -> None:
+    levels = (Level.of_share(round(1_000 * share), 1_000) for share in (before, after))
+    reference, live = levels
+    assert bool(change_e_values(reference, [live], worse=worse)[0] > 1_000.0) is counts
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "counts"), [(2.0, 1.0, False), (2.0, -1.0, False), (2.0, -4.0, True), (-2.0, -4.0, True)]
+)
+def test_a_mean_that_is_to_be_near_zero_is_worse_where_it_is_farther_away(
+    before: float, after: float, counts: bool
+) -> None:
+    reference, live = (Level(n=500, mean=mean, squares=500.0) for mean in (before, after))
+    assert bool(change_e_values(reference, [live], worse=Worse.AWAY_FROM_ZERO)[0] > 1_000.0) is counts
