@@ -12,7 +12,7 @@ from driftwatch.cli.listening import listen, listening_at, tls_context
 from driftwatch.errors import SettingError
 
 _YOUNG_OBJECTS = 20_000
-_SWITCH_SECONDS = 0.0005
+_SWITCH_SECONDS = 0.002
 
 
 def serve(
