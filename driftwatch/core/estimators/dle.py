@@ -274,8 +274,8 @@ def _left_out(codes: NDArray[np.uint8], loss: Floats) -> tuple[Floats, int]:
     for one in range(_FOLDS):
         out = fold == one
         trees = grown_trees(codes[~out], loss[~out], MOST_TREES)
-        for first in range(MOST_TREES + 1):
-            told[first, out] = trees.of(codes[out], first)
+        for first, of_first in enumerate(trees.steps(codes[out])):
+            told[first, out] = of_first
     best = int(np.square(told - loss).mean(axis=1).argmin())
     return told[best], best
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,21 +45,29 @@ class LossTrees:
     def __len__(self) -> int:
         return len(self.feature)
 
-    def of(self, codes: Codes, first: int | None = None) -> Floats:
-        """The expected loss of rows, by the first trees or by all.
+    def of(self, codes: Codes) -> Floats:
+        """The expected loss of rows.
 
         Parameters
         ----------
         codes
             ``uint8`` of shape ``(n, f)``: the bins of each row.
-        first
-            How many trees.
         """
         from driftwatch.core.estimators.tree_kernels import add_trees
 
-        values = np.full(len(codes), self.start)
-        add_trees(np.ascontiguousarray(codes), self.feature[:first], self.cut[:first], self.leaf[:first], values)
-        return values
+        totals = np.zeros(len(codes))
+        add_trees(np.ascontiguousarray(codes), self.feature, self.cut, self.leaf, totals)
+        return self.start + totals
+
+    def steps(self, codes: Codes) -> Iterator[Floats]:
+        """What rows are told to expect by no tree, by the first, by the first two, and so on, to all of them."""
+        from driftwatch.core.estimators.tree_kernels import add_trees
+
+        codes, totals = np.ascontiguousarray(codes), np.zeros(len(codes))
+        yield self.start + totals
+        for feature, cut, leaf in zip(self.feature, self.cut, self.leaf, strict=True):
+            add_trees(codes, feature[np.newaxis], cut[np.newaxis], leaf[np.newaxis], totals)
+            yield self.start + totals
 
     def used(self) -> NDArray[np.intp]:
         """The features that any tree asks for."""

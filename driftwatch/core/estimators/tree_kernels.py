@@ -43,13 +43,13 @@ def residuals_summed(
 
 
 @compiled(types.void, _codes, _feature, _cut, _leaf, _values)
-def add_trees(codes: Codes, feature: NDArray[np.int16], cut: NDArray[np.uint8], leaf: Floats, values: Floats) -> None:
-    """Add to each row's value what every tree says of it."""
-    for i in range(values.size):
-        total = 0.0
+def add_trees(codes: Codes, feature: NDArray[np.int16], cut: NDArray[np.uint8], leaf: Floats, totals: Floats) -> None:
+    """Add to each row's total what every tree says of it, one tree after another."""
+    for i in range(totals.size):
+        total = totals[i]
         for t in range(feature.shape[0]):
             at = 0
             for _ in range(DEPTH):
                 at = 2 * at + (2 if codes[i, feature[t, at]] > cut[t, at] else 1)
             total += leaf[t, at - N_NODES]
-        values[i] += total
+        totals[i] = total

@@ -61,3 +61,12 @@ def test_an_altered_document_is_refused(name: str, value: object) -> None:
     document = grown_trees(codes, loss, 1).to_document()
     with pytest.raises(ValueError, match=r"do not fit|points before"):
         LossTrees.from_document({**document, name: value}, 5)
+
+
+def test_steps_end_at_what_all_trees_say_and_begin_at_the_mean() -> None:
+    codes, loss = _rows(1_000, 7)
+    trees = grown_trees(codes, loss, 9)
+    steps = list(trees.steps(codes))
+    assert len(steps) == 10
+    assert set(steps[0].tolist()) == {trees.start}
+    assert (steps[-1] == trees.of(codes)).all()
