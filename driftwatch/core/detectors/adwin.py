@@ -17,8 +17,6 @@ on Data Mining. doi:10.1137/1.9781611972771.42
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 from numba import types
 
@@ -29,7 +27,6 @@ from driftwatch.core.detectors.detector import (
     NOTHING,
     Detector,
     Floats,
-    Parameter,
     Signals,
     check_between,
     check_count,
@@ -198,17 +195,6 @@ class ADWIN(Detector):
         self.min_window_length = check_count(min_window_length, 1, 2**31, "min_window_length")
         self.grace_period = check_count(grace_period, 1, 2**31, "grace_period")
         super().__init__()
-
-    @property
-    def parameters(self) -> Mapping[str, Parameter]:
-        """What the detector was made with, by name."""
-        return {
-            "delta": self.delta,
-            "clock": self.clock,
-            "max_buckets": self.max_buckets,
-            "min_window_length": self.min_window_length,
-            "grace_period": self.grace_period,
-        }
 
     @property
     def width(self) -> int:

@@ -11,8 +11,6 @@ Page, E. S. (1954). Continuous inspection schemes. Biometrika 41(1/2). doi:10.10
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from driftwatch.core.detectors.detector import (
@@ -22,7 +20,6 @@ from driftwatch.core.detectors.detector import (
     NOTHING,
     Detector,
     Floats,
-    Parameter,
     Signals,
     check_between,
     check_count,
@@ -84,11 +81,6 @@ class CUSUM(Detector):
         self.delta = check_between(delta, 0.0, LARGEST, "delta")
         self.threshold = check_between(threshold, 0.0, LARGEST, "threshold")
         super().__init__()
-
-    @property
-    def parameters(self) -> Mapping[str, Parameter]:
-        """What the detector was made with, by name."""
-        return {"min_instances": self.min_instances, "delta": self.delta, "threshold": self.threshold}
 
     def _as_numbers(self) -> Floats:
         return np.array([self.min_instances, self.delta, self.threshold])

@@ -12,8 +12,6 @@ Intelligence, SBIA 2004. doi:10.1007/978-3-540-28645-5_29
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from driftwatch.core.detectors.detector import (
@@ -24,7 +22,6 @@ from driftwatch.core.detectors.detector import (
     WARNING,
     Detector,
     Floats,
-    Parameter,
     Signals,
     check_between,
     check_count,
@@ -95,15 +92,6 @@ class DDM(Detector):
         self.warning_threshold = check_between(warning_threshold, 0.0, LARGEST, "warning_threshold")
         self.drift_threshold = check_between(drift_threshold, 0.0, LARGEST, "drift_threshold")
         super().__init__()
-
-    @property
-    def parameters(self) -> Mapping[str, Parameter]:
-        """What the detector was made with, by name."""
-        return {
-            "warm_start": self.warm_start,
-            "warning_threshold": self.warning_threshold,
-            "drift_threshold": self.drift_threshold,
-        }
 
     def _as_numbers(self) -> Floats:
         return np.array([self.warm_start, self.warning_threshold, self.drift_threshold])

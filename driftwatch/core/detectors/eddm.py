@@ -11,8 +11,6 @@ detection method. Fourth International Workshop on Knowledge Discovery from Data
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from driftwatch.core.detectors.detector import (
@@ -23,7 +21,6 @@ from driftwatch.core.detectors.detector import (
     WARNING,
     Detector,
     Floats,
-    Parameter,
     Signals,
     check_between,
     check_count,
@@ -103,11 +100,6 @@ class EDDM(Detector):
         if self.alpha < self.beta:
             raise SettingError("it is below beta.", field="alpha", remedy="A warning comes before a drift.")
         super().__init__()
-
-    @property
-    def parameters(self) -> Mapping[str, Parameter]:
-        """What the detector was made with, by name."""
-        return {"warm_start": self.warm_start, "alpha": self.alpha, "beta": self.beta}
 
     def _as_numbers(self) -> Floats:
         return np.array([self.warm_start, self.alpha, self.beta])

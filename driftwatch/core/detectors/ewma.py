@@ -15,7 +15,6 @@ detecting concept drift. Pattern Recognition Letters 33(2). doi:10.1016/j.patrec
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from types import MappingProxyType
 
 import numpy as np
@@ -28,7 +27,6 @@ from driftwatch.core.detectors.detector import (
     WARNING,
     Detector,
     Floats,
-    Parameter,
     Signals,
     check_between,
     check_count,
@@ -124,16 +122,6 @@ class EWMA(Detector):
         self.warning_level = check_between(warning_level, 0.0, 1.0, "warning_level")
         self.warm_start = check_count(warm_start, 0, 2**53, "warm_start")
         super().__init__()
-
-    @property
-    def parameters(self) -> Mapping[str, Parameter]:
-        """What the detector was made with, by name."""
-        return {
-            "lambda_val": self.lambda_val,
-            "average_run_length": self.average_run_length,
-            "warning_level": self.warning_level,
-            "warm_start": self.warm_start,
-        }
 
     def _as_numbers(self) -> Floats:
         return np.array([self.lambda_val, self.warning_level, self.warm_start, *_LIMITS[self.average_run_length]])

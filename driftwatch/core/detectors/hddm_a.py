@@ -16,8 +16,6 @@ Engineering 27(3). doi:10.1109/TKDE.2014.2345382
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 from numba import types
 
@@ -29,7 +27,6 @@ from driftwatch.core.detectors.detector import (
     WARNING,
     Detector,
     Floats,
-    Parameter,
     Signals,
     check_between,
 )
@@ -114,15 +111,6 @@ class HDDMA(Detector):
         self.warning_confidence = check_between(warning_confidence, 1e-300, 1.0, "warning_confidence")
         self.two_sided_test = bool(two_sided_test)
         super().__init__()
-
-    @property
-    def parameters(self) -> Mapping[str, Parameter]:
-        """What the detector was made with, by name."""
-        return {
-            "drift_confidence": self.drift_confidence,
-            "warning_confidence": self.warning_confidence,
-            "two_sided_test": self.two_sided_test,
-        }
 
     def _as_numbers(self) -> Floats:
         cut = np.log(1.0 / self.drift_confidence)

@@ -17,8 +17,6 @@ Engineering 27(3). doi:10.1109/TKDE.2014.2345382
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 from numba import types
 
@@ -30,7 +28,6 @@ from driftwatch.core.detectors.detector import (
     WARNING,
     Detector,
     Floats,
-    Parameter,
     Signals,
     check_between,
     floats,
@@ -146,16 +143,6 @@ class HDDMW(Detector):
         self.lambda_val = check_between(lambda_val, 0.0, 1.0, "lambda_val")
         self.two_sided_test = bool(two_sided_test)
         super().__init__()
-
-    @property
-    def parameters(self) -> Mapping[str, Parameter]:
-        """What the detector was made with, by name."""
-        return {
-            "drift_confidence": self.drift_confidence,
-            "warning_confidence": self.warning_confidence,
-            "lambda_val": self.lambda_val,
-            "two_sided_test": self.two_sided_test,
-        }
 
     def _as_numbers(self) -> Floats:
         drift, warning = np.log(1.0 / self.drift_confidence), np.log(1.0 / self.warning_confidence)

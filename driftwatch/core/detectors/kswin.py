@@ -26,7 +26,6 @@ doi:10.1145/272991.272995
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from fractions import Fraction
 
 import numpy as np
@@ -40,7 +39,6 @@ from driftwatch.core.detectors.detector import (
     NOTHING,
     Detector,
     Floats,
-    Parameter,
     Signals,
     check_between,
     check_count,
@@ -193,16 +191,6 @@ class KSWIN(Detector):
             raise SettingError("it is more than half of window_size.", field="stat_size")
         self.seed = None if seed is None else check_count(seed, 0, 2**32 - 1, "seed")
         super().__init__()
-
-    @property
-    def parameters(self) -> Mapping[str, Parameter]:
-        """What the detector was made with, by name."""
-        return {
-            "alpha": self.alpha,
-            "window_size": self.window_size,
-            "stat_size": self.stat_size,
-            "seed": self.seed,
-        }
 
     def _as_numbers(self) -> Floats:
         population = self.window_size - self.stat_size

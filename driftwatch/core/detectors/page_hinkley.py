@@ -13,8 +13,6 @@ Page, E. S. (1954). Continuous inspection schemes. Biometrika 41(1/2). doi:10.10
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from driftwatch.core.detectors.detector import (
@@ -24,7 +22,6 @@ from driftwatch.core.detectors.detector import (
     NOTHING,
     Detector,
     Floats,
-    Parameter,
     Signals,
     check_between,
     check_count,
@@ -111,17 +108,6 @@ class PageHinkley(Detector):
             raise SettingError(f"{mode!r} is none of {', '.join(_MODES)}.", field="mode")
         self.mode = mode
         super().__init__()
-
-    @property
-    def parameters(self) -> Mapping[str, Parameter]:
-        """What the detector was made with, by name."""
-        return {
-            "min_instances": self.min_instances,
-            "delta": self.delta,
-            "threshold": self.threshold,
-            "alpha": self.alpha,
-            "mode": self.mode,
-        }
 
     def _as_numbers(self) -> Floats:
         ways = (float(self.mode != "down"), float(self.mode != "up"))

@@ -13,8 +13,6 @@ method. Expert Systems with Applications 90. doi:10.1016/j.eswa.2017.08.023
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 from numba import types
 
@@ -26,7 +24,6 @@ from driftwatch.core.detectors.detector import (
     WARNING,
     Detector,
     Floats,
-    Parameter,
     Signals,
     check_between,
     check_count,
@@ -158,18 +155,6 @@ class RDDM(Detector):
         self.min_size_stable_concept = check_count(min_size_stable_concept, 1, 1_000_000, "min_size_stable_concept")
         self.warn_limit = check_count(warn_limit, 1, 2**31, "warn_limit")
         super().__init__()
-
-    @property
-    def parameters(self) -> Mapping[str, Parameter]:
-        """What the detector was made with, by name."""
-        return {
-            "warm_start": self.warm_start,
-            "warning_threshold": self.warning_threshold,
-            "drift_threshold": self.drift_threshold,
-            "max_size_concept": self.max_size_concept,
-            "min_size_stable_concept": self.min_size_stable_concept,
-            "warn_limit": self.warn_limit,
-        }
 
     def _as_numbers(self) -> Floats:
         return np.array(list(self.parameters.values()), dtype=np.float64)

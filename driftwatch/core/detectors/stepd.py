@@ -15,8 +15,6 @@ doi:10.1007/978-3-540-75488-6_27
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 from scipy.special import ndtri
 
@@ -28,7 +26,6 @@ from driftwatch.core.detectors.detector import (
     WARNING,
     Detector,
     Floats,
-    Parameter,
     Signals,
     check_between,
     check_count,
@@ -104,15 +101,6 @@ class STEPD(Detector):
         self.alpha_drift = check_between(alpha_drift, 1e-300, 0.5, "alpha_drift")
         self.alpha_warning = check_between(alpha_warning, 1e-300, 0.5, "alpha_warning")
         super().__init__()
-
-    @property
-    def parameters(self) -> Mapping[str, Parameter]:
-        """What the detector was made with, by name."""
-        return {
-            "window_size": self.window_size,
-            "alpha_drift": self.alpha_drift,
-            "alpha_warning": self.alpha_warning,
-        }
 
     def _as_numbers(self) -> Floats:
         return np.array([self.window_size, -float(ndtri(self.alpha_drift)), -float(ndtri(self.alpha_warning))])
