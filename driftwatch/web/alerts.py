@@ -6,14 +6,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.concurrency import run_in_threadpool
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from driftwatch.core.records import Alert, AlertState
 from driftwatch.pipeline.operations import Operations
-from driftwatch.web.guard import SHOWN_BY
 from driftwatch.web.parameters import Limit, Moment, OneModel
 from driftwatch.web.problem_document import problem_responses
 from driftwatch.web.request_body import documented_body, json_body
+from driftwatch.web.signature import Signature, signed
 from driftwatch.web.views import AlertView
 
 USUAL_LIMIT = 100
@@ -22,25 +22,10 @@ AlertId = Annotated[str, Path(max_length=256, description="The alert's id.")]
 AlertStateAsked = Annotated[AlertState | None, Query(description="Only alerts in this state.")]
 
 
-class Signature(BaseModel):
-    """Who says so, and why."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    by: str = Field(min_length=1, max_length=128, description="Who does it.")
-    note: str = Field("", max_length=2_000, description="One line for people.")
-
-
 class Silence(Signature):
     """Who does not want to hear of an alert, and until when."""
 
     until: Moment = Field(description="RFC 3339 with an offset, by the clock; now or before ends a silence.")
-
-
-def signed(request: Request, by: str) -> str:
-    """Who says so, with the token that was shown, where there are any: a name alone proves nothing."""
-    token = request.scope.get(SHOWN_BY)
-    return by if token in {None, by} else f"{by} (token {token})"
 
 
 def alerts_router(operations: Operations, most_bytes: int) -> APIRouter:
@@ -94,4 +79,4 @@ def alerts_router(operations: Operations, most_bytes: int) -> APIRouter:
     return router
 
 
-__all__ = ["Signature", "Silence", "alerts_router", "signed"]
+__all__ = ["Silence", "alerts_router"]

@@ -9,13 +9,14 @@ import msgspec
 from fastapi import FastAPI
 
 from driftwatch.web.alertmanager import AlertmanagerNotification
-from driftwatch.web.alerts import Signature, Silence
+from driftwatch.web.alerts import Silence
 from driftwatch.web.guard import CLOUDEVENTS_PATHS, scope_of
 from driftwatch.web.health import Health
 from driftwatch.web.ingest import Kind, Taken
 from driftwatch.web.names import MODEL_NAME
 from driftwatch.web.problem_document import Problem, problem_response
 from driftwatch.web.retrains import RetrainReport
+from driftwatch.web.signature import Signature
 from driftwatch.wire import FORMATS
 from driftwatch.wire.cloudevents import BATCHED, STRUCTURED
 from driftwatch.wire.cloudevents import MAX_EVENTS as MAX_CLOUDEVENTS

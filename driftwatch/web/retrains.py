@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from driftwatch.core.records import RetrainEpisode, RetrainState
 from driftwatch.pipeline.operations import Operations
-from driftwatch.web.alerts import Signature, signed
 from driftwatch.web.parameters import Limit, OneModel
 from driftwatch.web.problem_document import problem_responses
 from driftwatch.web.request_body import documented_body, json_body
+from driftwatch.web.signature import Signature, signed
 from driftwatch.web.views import RetrainView
 
 USUAL_LIMIT = 100
