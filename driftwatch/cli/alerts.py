@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from driftwatch.cli.export import moment
-from driftwatch.cli.output import Format, console, print_json
-from driftwatch.cli.retrain_episodes import URL, Shape, Url
-from driftwatch.cli.service import Authority, TokenFile, connected
+from driftwatch.cli.output import Format, Shape, console, print_json
+from driftwatch.cli.service import URL, Authority, TokenFile, Url, connected
 from driftwatch.cli.signature import Note, Signer, shown_time, signed
 from driftwatch.core.records import AlertState
 from driftwatch.core.windows import parse_duration

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from driftwatch.cli.output import progress_notice
-from driftwatch.cli.service import Authority, TokenFile, connected
+from driftwatch.cli.service import URL, Authority, TokenFile, Url, connected
 from driftwatch.errors import FileError, InputError
 
 Converter = Callable[[Path, Path], Path]
@@ -26,7 +26,7 @@ def export(  # noqa: PLR0917 - one parameter an option of the command
     ] = None,
     end: Annotated[str | None, typer.Option("--to", help="Event time to end before.")] = None,
     labelled: Annotated[bool, typer.Option("--labelled", help="Only rows whose label has arrived.")] = False,
-    url: Annotated[str, typer.Option(help="Where driftwatch serve is.")] = "http://localhost:8000",
+    url: Url = URL,
     token_file: TokenFile = None,
     ca: Authority = None,
 ) -> None:

@@ -7,9 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from driftwatch.cli.output import Format, console, print_json
-from driftwatch.cli.retrain_episodes import URL, Shape, Url
-from driftwatch.cli.service import Authority, TokenFile, connected
+from driftwatch.cli.output import Format, Shape, console, print_json
+from driftwatch.cli.service import URL, Authority, TokenFile, Url, connected
 from driftwatch.errors import InputError
 from driftwatch.ports import OutboxState
 

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
+import typer
 from rich.console import Console
 
 from driftwatch.errors import FileError
@@ -22,6 +24,9 @@ class Format(StrEnum):
 
     TABLE = "table"
     JSON = "json"
+
+
+Shape = Annotated[Format, typer.Option("--format", help="What to print.")]
 
 
 def console(*, stderr: bool = False) -> Console:

@@ -13,7 +13,7 @@ import typer
 
 from driftwatch.cli.output import console
 from driftwatch.cli.sending import Result, Sending, Tally
-from driftwatch.cli.service import Authority, TokenFile, connected
+from driftwatch.cli.service import URL, Authority, TokenFile, Url, connected
 from driftwatch.errors import FileError, ServiceUnavailable
 
 _INTERRUPTED = 130
@@ -31,7 +31,7 @@ def replay(  # noqa: PLR0917 - one parameter an option of the command
         ),
     ],
     model: Annotated[str, typer.Option(help="Name of the model, as it was registered.")],
-    url: Annotated[str, typer.Option(help="Where driftwatch serve is.")] = "http://localhost:8000",
+    url: Url = URL,
     token_file: TokenFile = None,
     ca: Authority = None,
     speed: Annotated[

@@ -6,18 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from driftwatch.cli.output import Format, console, print_json
-from driftwatch.cli.service import Authority, TokenFile, connected
+from driftwatch.cli.output import Format, Shape, console, print_json
+from driftwatch.cli.service import URL, Authority, TokenFile, Url, connected
 from driftwatch.cli.signature import Note, Signer, shown_time, signed
 
 if TYPE_CHECKING:
     from driftwatch.core.records import RetrainEpisode
 
-Url = Annotated[str, typer.Option(help="Where driftwatch serve is.")]
-Shape = Annotated[Format, typer.Option("--format", help="What to print.")]
 RetrainId = Annotated[str, typer.Argument(help="The retrain's id.")]
 
-URL = "http://localhost:8000"
 _COLORS = {
     "promoted": "green", "recovered": "green", "rejected": "yellow", "timed_out": "yellow", "failed": "red",
     "not_recovered": "red", "awaiting_approval": "magenta",

@@ -10,6 +10,11 @@ import typer
 if TYPE_CHECKING:
     from driftwatch.capture.client import Client
 
+Url = Annotated[str, typer.Option(help="Where driftwatch serve is.")]
+
+URL = "http://localhost:8000"
+"""Where it is if nobody says."""
+
 # A token itself is no option: what is written on a command line, every user of the machine can see.
 TokenFile = Annotated[
     Path | None, typer.Option(help="File with a token, where the service wants one; DRIFTWATCH_TOKEN if left out.")
