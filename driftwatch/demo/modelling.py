@@ -97,13 +97,8 @@ def baseline_of(fitted: Fitted, model: str, model_version: str) -> Baseline:
     )
 
 
-def regression() -> Ridge:
-    """What the demo's models end in."""
-    return Ridge()
-
-
 def _pipeline() -> Pipeline:
     encode = ColumnTransformer(
         [("categories", OneHotEncoder(handle_unknown="ignore"), CATEGORICAL), ("numbers", StandardScaler(), NUMERIC)]
     )
-    return make_pipeline(encode, regression())
+    return make_pipeline(encode, Ridge())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
+from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
@@ -12,7 +13,7 @@ import driftwatch
 from driftwatch import Client
 from driftwatch.capture.wrapper import Watched
 from driftwatch.demo.flights import FEATURES, ID, SCHEDULED, Step
-from driftwatch.demo.modelling import baseline_of, fit, regression
+from driftwatch.demo.modelling import baseline_of, fit
 
 VERSION = "distance-only"
 EVERY = 10
@@ -37,7 +38,7 @@ class Rival:
     """
 
     def __init__(self, rows: pd.DataFrame, holdout_from: pd.Timestamp, client: Client, name: str) -> None:
-        self._fitted = fit(rows, holdout_from, lambda: make_pipeline(FunctionTransformer(_distance), regression()))
+        self._fitted = fit(rows, holdout_from, lambda: make_pipeline(FunctionTransformer(_distance), Ridge()))
         self._client = client
         self._name = name
         self._model: Watched = driftwatch.watch(self._fitted.model, url=client.url, name=name, model_version=VERSION)
