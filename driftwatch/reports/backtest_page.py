@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib.resources import files
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from driftwatch import __version__
 from driftwatch.core.history import AlertPoint, History
 from driftwatch.core.records import AlertKind
 from driftwatch.core.weak_segments import WeakSegments
 from driftwatch.reports import backtest_words, wording
+from driftwatch.reports.rendering import environment, style
 from driftwatch.reports.timeline import HEIGHT, WIDTH, Timeline
 
 MOST_ALERTS = 200
@@ -74,7 +71,7 @@ def rendered(title: str, histories: Sequence[History], weak: WeakSegments | None
     kinds = _kinds(histories)
     names = backtest_words.told_apart(histories)
     page: str = (
-        _environment()
+        environment()
         .get_template("backtest.html")
         .render(
             title=title,
@@ -85,7 +82,7 @@ def rendered(title: str, histories: Sequence[History], weak: WeakSegments | None
             changes=[backtest_words.place(histories[0], one.row, one.at) for one in histories[0].changes],
             most=MOST_ALERTS,
             weak=weak,
-            style=_style(),
+            style=style("report.css", "backtest.css"),
             version=__version__,
             width=WIDTH,
             height=HEIGHT,
@@ -156,33 +153,6 @@ def _line(history: History, kinds: Sequence[AlertKind], names: Sequence[str]) ->
             for change in history.changes
         ),
     )
-
-
-@lru_cache(maxsize=1)
-def _style() -> str:
-    folder = files("driftwatch.reports").joinpath("templates")
-    return "\n".join(folder.joinpath(name).read_text(encoding="utf-8") for name in ("report.css", "backtest.css"))
-
-
-@lru_cache(maxsize=1)
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("driftwatch.reports", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,
-    )
-    environment.filters.update(
-        p_value=wording.p_value,
-        share=wording.share,
-        arrows=wording.arrows,
-        counted=wording.counted,
-        number=wording.number,
-        words=wording.words,
-    )
-    return environment
 
 
 __all__ = ["MOST_ALERTS", "rendered"]

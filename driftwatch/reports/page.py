@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from importlib.resources import files
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from driftwatch import __version__
 from driftwatch.core.compare import Report
 from driftwatch.core.records import AlertKind, Finding
-from driftwatch.reports import wording
 from driftwatch.reports.cards import cards
 from driftwatch.reports.figure import HEIGHT, WIDTH
-from driftwatch.reports.order import beyond, is_of_a_column
-from driftwatch.reports.summary import ORIGINS, headline, quality_lines, quality_notices, threshold_lines, verdict_lines
+from driftwatch.reports.order import is_of_a_column
+from driftwatch.reports.rendering import environment, style
+from driftwatch.reports.summary import headline, quality_lines, quality_notices, threshold_lines, verdict_lines
 
 FEW_COLUMNS = 3
 """With so many or fewer there is no list of columns to jump to."""
@@ -45,7 +40,7 @@ def rendered(report: Report) -> str:
     baseline = report.baseline
     names = {card.name for card in shown}
     page: str = (
-        _environment()
+        environment()
         .get_template("report.html")
         .render(
             report=report,
@@ -60,7 +55,7 @@ def rendered(report: Report) -> str:
             quality_findings=[one for one in report.findings if _is_of_quality(one)],
             thresholds=threshold_lines(report.findings),
             not_compared=[] if baseline is None else [name for name in baseline.columns if name not in names],
-            style=_style(),
+            style=style("report.css"),
             version=__version__,
             width=WIDTH,
             height=HEIGHT,
@@ -71,32 +66,3 @@ def rendered(report: Report) -> str:
 
 def _is_of_quality(finding: Finding) -> bool:
     return finding.kind in (AlertKind.QUALITY, AlertKind.CONCEPT_DRIFT)
-
-
-@lru_cache(maxsize=1)
-def _style() -> str:
-    return files("driftwatch.reports").joinpath("templates", "report.css").read_text(encoding="utf-8")
-
-
-@lru_cache(maxsize=1)
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("driftwatch.reports", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,
-    )
-    environment.filters.update(
-        arrows=wording.arrows,
-        beyond=beyond,
-        limit=wording.limit,
-        counted=wording.counted,
-        number=wording.number,
-        p_value=wording.p_value,
-        share=wording.share,
-        words=wording.words,
-    )
-    environment.globals["origins"] = ORIGINS
-    return environment
