@@ -95,7 +95,7 @@ class DagsterSink:
                 "jobName": notice.filled(options.job),
             },
             "mode": "default",
-            "runConfigData": _filled(options.config, notice),
+            "runConfigData": notice.filled_throughout(options.config),
             "executionMetadata": {"tags": [{"key": key, "value": text[:500]} for key, text in tags.items()]},
         }
 
@@ -107,15 +107,6 @@ class DagsterSink:
         if not isinstance(found, dict):
             raise SinkRejected(f"{self._receiver.host} did not understand the question. Is it Dagster's address?")
         return found
-
-
-def _filled(value: Any, notice: Notice) -> Any:
-    """The value, with the fields in each of its texts replaced."""
-    if isinstance(value, str):
-        return notice.filled(value)
-    if isinstance(value, dict):
-        return {key: _filled(one, notice) for key, one in value.items()}
-    return [_filled(one, notice) for one in value] if isinstance(value, list) else value
 
 
 DAGSTER = SinkKind("Dagster", DagsterOptions, DagsterSink)

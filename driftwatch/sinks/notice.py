@@ -116,6 +116,14 @@ class Notice:
         """
         return _FIELD.sub(lambda found: written(self.fields.get(found[1], "")), template)
 
+    def filled_throughout(self, value: Any) -> Any:
+        """A JSON value with the fields in each of its texts replaced; the names in its objects stay as they are."""
+        if isinstance(value, str):
+            return self.filled(value)
+        if isinstance(value, dict):
+            return {key: self.filled_throughout(one) for key, one in value.items()}
+        return [self.filled_throughout(one) for one in value] if isinstance(value, list) else value
+
     def compact(self, most_bytes: int) -> dict[str, Any]:
         """What it says in at most so many bytes of JSON: of findings and verdicts only as many as fit, the first ones.
 

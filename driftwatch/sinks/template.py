@@ -129,7 +129,7 @@ class TemplateSink:
             path,
             headers=headers,
             form=form,
-            json=None if options.json_body is None else _filled(options.json_body, notice),
+            json=None if options.json_body is None else notice.filled_throughout(options.json_body),
             content=content,
             fine=options.fine,
         )
@@ -145,14 +145,6 @@ class TemplateSink:
         if not _IN_HEADER.fullmatch(value):
             raise SinkRejected("A header would have characters that none may have. Put that field into the body.")
         return value
-
-
-def _filled(value: Any, notice: Notice) -> Any:
-    if isinstance(value, str):
-        return notice.filled(value)
-    if isinstance(value, dict):
-        return {key: _filled(one, notice) for key, one in value.items()}
-    return [_filled(one, notice) for one in value] if isinstance(value, list) else value
 
 
 TEMPLATE = SinkKind("A template: Jenkins, GitLab and others", TemplateOptions, TemplateSink)
