@@ -21,6 +21,7 @@ VARIABLE = "DRIFTWATCH_CRASH_AT"
 POINTS: Mapping[str, str] = MappingProxyType(
     {
         "spool.begun": "batches wait, nothing of them is written",
+        "spool.appended": "bodies of entries are in their file, which is not synced",
         "spool.written": "entries are written, the transaction is not committed",
         "spool.committed": "entries are synced to the disk, nobody was told",
         "spool.acknowledged": "whoever waited was told",

@@ -19,7 +19,7 @@ class DataFolder:
     ::
 
         lock        who holds the folder
-        spool.db    what was acknowledged and is not in the log yet
+        spool.db    what was acknowledged and is not in the log yet; beside it, files of its events and of known ids
         inbox.db    halves of exchanges that loggers sent, until they are whole
         state.db    baselines, windows, alerts, retrains, the outbox; beside it, files of the join of labels
         log/        predictions and labels as Parquet

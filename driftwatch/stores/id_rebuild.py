@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from driftwatch.core.events import PredictionBatch
+from driftwatch.core.events import Batch, PredictionBatch
 from driftwatch.errors import StoreError
 from driftwatch.stores.disk import disk_failure
 from driftwatch.stores.id_hash import IdHash
 from driftwatch.stores.id_index import IdIndex
 from driftwatch.stores.id_runs import Run
 from driftwatch.stores.snapshot import Snapshot
-from driftwatch.stores.spool_file import connected
+from driftwatch.stores.spool_bodies import Place, SpoolBodies, body_file
+from driftwatch.stores.spool_file import bodies_folder, body_files, connected, prepared, stored_after
 from driftwatch.wire.arrow import decode, microseconds_of
+
+_Source = tuple[int, str, Callable[[], list[str]]]
+"""When ids were received at the latest, the model, and what reads them."""
 
 
 def ids_are_whole(moment: Snapshot) -> bool:
@@ -55,22 +60,22 @@ def rebuild_ids(path: Path, files: Sequence[Path], horizon_seconds: float) -> in
     """
     horizon = round(horizon_seconds * 1_000_000)
     try:
-        with closing(connected(path)) as connection:
-            (key,) = connection.execute("SELECT id_key FROM secret").fetchone()
+        with closing(connected(path)) as connection, closing(connected(path)) as reader:
+            key = prepared(connection, reader, path)
             connection.execute("BEGIN IMMEDIATE")
             connection.execute("DELETE FROM id_run")
             connection.execute("DELETE FROM recent_ids")
             connection.execute("COMMIT")
             index = IdIndex(connection, path.with_name(f"{path.name}.ids"), horizon)
-            hashes, known = IdHash(bytes(key)), 0
+            bodies = SpoolBodies(bodies_folder(path), tuple(body_files(connection)))
+            hashes, known = IdHash(key), 0
             # Oldest first: the index forgets by what it was told last.
-            parts = sorted([*_logged(files), *_spooled(connection)], key=lambda part: part[0])
+            parts = sorted([*_logged(files), *_spooled(connection, bodies)], key=lambda part: part[0])
             newest = parts[-1][0] if parts else 0
-            for received, model, source in parts:
+            for received, model, ids_of in parts:
                 if received < newest - horizon:
                     continue
-                ids = _ids(source, connection)
-                of_these = hashes.of(model, ids)
+                of_these = hashes.of(model, ids_of())
                 fresh = index.fresh(of_these, received)
                 connection.execute("BEGIN IMMEDIATE")
                 change = index.write(connection, of_these[fresh], received)
@@ -83,27 +88,32 @@ def rebuild_ids(path: Path, files: Sequence[Path], horizon_seconds: float) -> in
         raise disk_failure(error, f"The ids of {path} cannot be built again") from error
 
 
-def _logged(files: Sequence[Path]) -> Iterator[tuple[int, str, Path | int]]:
+def _logged(files: Sequence[Path]) -> Iterator[_Source]:
     for path in files:
         table = pq.read_table(path, columns=["received_time"], partitioning=None)
         if table.num_rows:
             received = int(microseconds_of(table["received_time"].combine_chunks()).max())
-            yield received, path.parent.parent.name.removeprefix("model="), path
+            yield received, path.parent.parent.name.removeprefix("model="), partial(_ids_in_log, path)
 
 
-def _spooled(connection: sqlite3.Connection) -> Iterator[tuple[int, str, Path | int]]:
-    for sequence, received, body in connection.execute("SELECT sequence, received_time, body FROM entry").fetchall():
-        batch = decode(body)
+def _ids_in_log(path: Path) -> list[str]:
+    table = pq.read_table(path, columns=["prediction_id"], partitioning=None)
+    return [str(one) for one in table["prediction_id"].to_pylist()]
+
+
+def _spooled(connection: sqlite3.Connection, bodies: SpoolBodies) -> Iterator[_Source]:
+    for one in stored_after(connection, 0, 2**63 - 1):
+        batch = _batch(bodies, one.place)
         if isinstance(batch, PredictionBatch):
-            yield received, batch.model, sequence
+            yield one.received, batch.model, partial(_ids_in_spool, bodies, one.place)
 
 
-def _ids(source: Path | int, connection: sqlite3.Connection) -> list[str]:
-    if isinstance(source, Path):
-        table = pq.read_table(source, columns=["prediction_id"], partitioning=None)
-        return [str(one) for one in table["prediction_id"].to_pylist()]
-    (body,) = connection.execute("SELECT body FROM entry WHERE sequence = ?", (source,)).fetchone()
-    batch = decode(body)
-    if not isinstance(batch, PredictionBatch):
-        raise StoreError(f"The spool's entry {source} holds no predictions.")
-    return list(batch.prediction_ids)
+def _ids_in_spool(bodies: SpoolBodies, place: Place) -> list[str]:
+    return list(_batch(bodies, place).prediction_ids)
+
+
+def _batch(bodies: SpoolBodies, place: Place) -> Batch:
+    (body,) = bodies.read([place])
+    if body is None:
+        raise StoreError(f"The spool has no file {body_file(place.file)}. Restore a backup.")
+    return decode(body)

@@ -17,6 +17,8 @@ from pathlib import Path
 from driftwatch.errors import FileError, StoreError
 from driftwatch.stores.disk import disk_failure
 from driftwatch.stores.log_names import present
+from driftwatch.stores.spool_bodies import body_file
+from driftwatch.stores.spool_file import body_files
 
 _NEEDED = ("spool.db", "state.db")
 _INBOX = "inbox.db"
@@ -25,12 +27,16 @@ _WAIT_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CountedFile:
-    """A file that never changes and that a database counts on. ``name`` is its place in the data folder."""
+    """A file that a database counts on. ``name`` is its place in the data folder.
+
+    It never changes, but for one that ``grows``: of that the first ``size_bytes`` count and never change.
+    """
 
     name: str
     path: Path
     size_bytes: int | None = None
     rows: int | None = None
+    grows: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +55,10 @@ class Snapshot:
 
     def files(self) -> Iterator[CountedFile]:
         """Every file that counts; those that are soonest replaced come first."""
+        if has_column(self.spool, "entry", "file"):
+            for number, size in body_files(self.spool).items():
+                name = f"spool.db.bodies/{body_file(number)}"
+                yield CountedFile(name=name, path=self.folder / name, size_bytes=size, grows=True)
         for name, ids in self.spool.execute("SELECT name, ids FROM id_run ORDER BY name"):
             yield self._file(f"spool.db.ids/{name}", rows=ids)
         if has_table(self.state, "join_run"):

@@ -1,7 +1,7 @@
-"""The spool: what was acknowledged, in SQLite, until the pipeline has done with it.
+"""The spool: what was acknowledged, on disk, until the pipeline has done with it.
 
-One thread writes. It takes every batch that waits, writes them in one transaction, and resolves their futures when
-the commit has returned, which is after ``fsync`` (``synchronous=FULL``). While one commit runs the next batches
+One thread writes. It takes every batch that waits, has them written together, and resolves their futures when they are
+on the disk: see `driftwatch.stores.spool_writer`. While one commit runs the next batches
 gather, so that a busy spool commits large groups and an idle one at once: nothing ever waits for company.
 """
 
@@ -26,11 +26,21 @@ from driftwatch.ports import SpoolEntry, SpoolReceipt, SpoolRoom
 from driftwatch.stores.disk import disk_failure
 from driftwatch.stores.id_hash import IdHash
 from driftwatch.stores.id_index import IdIndex
-from driftwatch.stores.spool_file import connected, contents, last_of, prepared, remove_entries, stored_after
-from driftwatch.stores.spool_groups import Waiting, grouped, hashed, without_duplicates
+from driftwatch.stores.spool_bodies import SpoolBodies
+from driftwatch.stores.spool_file import (
+    bodies_folder,
+    body_files,
+    connected,
+    contents,
+    last_of,
+    prepared,
+    stored_after,
+)
+from driftwatch.stores.spool_groups import Waiting
 from driftwatch.stores.spool_recent import RecentEntries
 from driftwatch.stores.spool_room import Room
-from driftwatch.wire.arrow import decode, encode
+from driftwatch.stores.spool_writer import SpoolWriter
+from driftwatch.wire.arrow import decode
 
 _COMMIT_ROWS = 20_000
 """A commit takes no further batch beyond this many rows, so that nobody waits long behind it."""
@@ -45,7 +55,7 @@ class _Removal:
 
 
 class SqliteSpool:
-    """Acknowledged batches in one SQLite file; see `driftwatch.ports.Spool` for what it promises.
+    """Acknowledged batches under a SQLite file; see `driftwatch.ports.Spool` for what it promises.
 
     Prediction ids are known again by 128-bit hashes: a new id is taken for a known one with probability below
     ``n * 2**-128`` among ``n`` known ones. An id is forgotten between one and nine eighths of the horizon after
@@ -56,7 +66,8 @@ class SqliteSpool:
     Parameters
     ----------
     path
-        The database file; made where it is missing. Files of ids come to lie beside it in ``PATH.ids``.
+        The database file; made where it is missing. Beside it come to lie what was acknowledged, in ``PATH.bodies``,
+        and files of ids, in ``PATH.ids``.
     horizon_seconds
         How long a prediction id is known.
     max_rows, max_bytes
@@ -95,17 +106,18 @@ class SqliteSpool:
         self._reading = threading.Lock()
         with ExitStack() as undo:
             try:
-                self._writer = undo.enter_context(closing(connected(Path(path))))
+                writer = undo.enter_context(closing(connected(Path(path))))
                 self._reader = undo.enter_context(closing(connected(Path(path))))
-                key = prepared(self._writer, self._reader, Path(path))
+                key = prepared(writer, self._reader, Path(path))
+                self._bodies = SpoolBodies(bodies_folder(Path(path)), tuple(body_files(writer)))
                 folder = Path(path).with_name(f"{Path(path).name}.ids")
-                self._ids = IdIndex(self._writer, folder, round(horizon_seconds * 1_000_000))
-                first, self._room.rows, self._room.size_bytes, self._last = contents(self._writer)
+                ids = IdIndex(writer, folder, round(horizon_seconds * 1_000_000))
+                self._writer = SpoolWriter(writer, self._bodies, ids, IdHash(key))
+                first, self._room.rows, self._room.size_bytes, self._last = contents(writer)
             except (OSError, sqlite3.Error) as error:
                 raise disk_failure(error, f"The spool {path} cannot be opened") from error
             undo.pop_all()
         self._removed_through = self._last if first is None else first - 1
-        self._hash = IdHash(key)
         self._thread = threading.Thread(target=self._write_until_closed, name="driftwatch-spool", daemon=True)
         self._thread.start()
 
@@ -151,10 +163,14 @@ class SqliteSpool:
             return recent
         with self._asking() as connection:
             found = stored_after(connection, after, limit)
-        return [
-            SpoolEntry(sequence=sequence, received_time=from_microseconds(received), batch=decode(body))
-            for sequence, received, body in found
-        ]
+        try:
+            return [
+                SpoolEntry(sequence=one.sequence, received_time=from_microseconds(one.received), batch=decode(body))
+                for one, body in zip(found, self._bodies.read([one.place for one in found]), strict=True)
+                if body is not None
+            ]
+        except OSError as error:
+            raise disk_failure(error, "The spool cannot be read") from error
 
     def last_of(self, after: int, limit: int) -> int:
         """See `driftwatch.ports.Spool.last_of`.
@@ -239,10 +255,9 @@ class SqliteSpool:
             self._closing = True
             self._wake.notify_all()
         self._thread.join()
-        self._ids.close()
+        self._writer.close()
         with self._reading:
             self._reader.close()
-        self._writer.close()
 
     @contextmanager
     def _asking(self) -> Iterator[sqlite3.Connection]:
@@ -316,75 +331,34 @@ class SqliteSpool:
                 removal.done.set_result(None)
             reached("spool.acknowledged")
 
-    def _write(self, wanted: Sequence[Waiting], remove_through: int) -> list[SpoolReceipt]:
+    def _write(self, wanted: Sequence[Waiting], remove_through: int) -> tuple[SpoolReceipt, ...]:
         """One transaction; when it returns, it is on disk."""
-        hashes = hashed(wanted, self._hash)
-        received = [one.received for one in wanted]
-        newest = max(received, default=0)
-        fresh = self._ids.fresh(hashes, newest)
-        left, duplicates = without_duplicates(wanted, fresh)
-        groups = [(group, encode(group.batch)) for group in grouped(left, received)]
-        sequences: list[int | None] = [None] * len(wanted)
-        removed, removed_bytes = 0, 0
         if wanted:
             self._room.check_disk()
-        with self._transaction() as connection:
-            if remove_through > self._removed_through:
-                removed, removed_bytes = remove_entries(connection, remove_through)
-            written: list[SpoolEntry] = []
-            for group, body in groups:
-                sequence = connection.execute(
-                    "INSERT INTO entry (received_time, rows, body) VALUES (?, ?, ?)",
-                    (group.received, len(group.batch), body),
-                ).lastrowid
-                for member in group.members:
-                    sequences[member] = sequence
-                time_received = from_microseconds(group.received)
-                written.append(SpoolEntry(sequence=sequence or 0, received_time=time_received, batch=group.batch))
-            change = self._ids.write(connection, hashes[fresh], newest) if wanted else None
-            reached("spool.written")
-        reached("spool.committed")
-        if change is not None:
-            self._ids.kept(change)
+        written = self._writer.write(wanted, remove_through if remove_through > self._removed_through else None)
         with self._wake:
             self._removed_through = max(self._removed_through, min(remove_through, self._last))
-            self._last = max((one for one in sequences if one is not None), default=self._last)
-            self._room.rows += sum(map(len, left)) - removed
-            self._room.size_bytes += sum(len(body) for _, body in groups) - removed_bytes
-            self._recent.add(written)
+            self._last = max((one.sequence for one in written.entries), default=self._last)
+            self._room.rows += sum(len(one.batch) for one in written.entries) - written.removed_rows
+            self._room.size_bytes += written.size_bytes - written.removed_bytes
+            self._recent.add(written.entries)
             self._recent.remove_through(self._removed_through)
-            if groups:
+            if written.entries:
                 self._room.wrote()
             self._wake.notify_all()
-        return [
-            SpoolReceipt(sequence=sequence, accepted=len(batch), duplicates=gone)
-            for sequence, batch, gone in zip(sequences, left, duplicates, strict=True)
-        ]
+        return written.receipts
 
     def _try_disk(self) -> None:
         """After a failure, find out whether the disk takes something again: nobody may append before it says so."""
         try:
             self._room.try_disk()
-            with self._transaction() as connection:
-                connection.execute("UPDATE secret SET id_key = id_key")
+            self._writer.touch()
         except StoreFull as problem:
             self._room.failed(problem)
         except (OSError, sqlite3.Error) as error:
             self._room.failed(disk_failure(error, "The spool cannot be written"))
         else:
             self._room.wrote()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        self._writer.execute("BEGIN IMMEDIATE")
-        try:
-            yield self._writer
-            self._writer.execute("COMMIT")
-        except BaseException:
-            # After some failures SQLite has rolled back by itself.
-            if self._writer.in_transaction:
-                self._writer.execute("ROLLBACK")
-            raise
 
 
 def _fail(problem: StoreError, futures: Iterable[Future[SpoolReceipt]] | Iterable[Future[None]]) -> None:

@@ -1,7 +1,7 @@
 """A data folder copied while its service runs, with a sum of every file: as a folder, or as one tar file.
 
-Databases are copied as they were at one moment; files that never change are linked where the copy lies on the same
-file system. A service that replaces a file meanwhile makes the copy begin again.
+Databases, and what counts of files that grow, are copied as they were at one moment; files that never change are linked
+where the copy lies on the same file system. A service that replaces a file meanwhile makes the copy begin again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import msgspec
 from driftwatch import __version__
 from driftwatch.errors import FileError, StoreError
 from driftwatch.stores.disk import sync_folder
-from driftwatch.stores.snapshot import snapshot
+from driftwatch.stores.snapshot import CountedFile, snapshot
 
 MANIFEST = "backup.json"
 FORMAT = 1
@@ -153,15 +153,20 @@ def _new(destination: Path, partial: Path) -> Iterator[_Destination]:
 
 def _copied(data: Path, partial: Path, target: _Destination) -> Manifest:
     sums: dict[str, FileSum] = {}
-    scratch = partial.with_name(f"{partial.name}.database")
+    scratch = partial.with_name(f"{partial.name}.copy")
     with snapshot(data) as moment:
         taken_at = datetime.now(UTC)
         for file in moment.files():
             try:
-                sums[file.name] = sum_of(file.path)
-                target.add(file.name, file.path, keep=True)
+                if file.grows:
+                    _copy_beginning(file, scratch)
+                source = scratch if file.grows else file.path
+                sums[file.name] = sum_of(source)
+                target.add(file.name, source, keep=not file.grows)
             except FileNotFoundError:
                 raise _Moved from None
+            finally:
+                scratch.unlink(missing_ok=True)
         for name in moment.databases():
             try:
                 moment.copy(name, scratch)
@@ -179,6 +184,15 @@ def _copied(data: Path, partial: Path, target: _Destination) -> Manifest:
     scratch.write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=1))
     target.add(MANIFEST, scratch, keep=False)
     return manifest
+
+
+def _copy_beginning(file: CountedFile, destination: Path) -> None:
+    left = file.size_bytes or 0
+    with file.path.open("rb") as source, destination.open("wb") as copy:
+        while piece := source.read(min(_PIECE_BYTES, left)):
+            left -= copy.write(piece)
+    if left:
+        raise StoreError(f"The file {file.path} lacks {left:,} bytes that count. Run driftwatch doctor.")
 
 
 def restore(source: Path, data: Path) -> Manifest:

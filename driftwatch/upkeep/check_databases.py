@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, timedelta
 
 from driftwatch.core.windows import from_microseconds, to_microseconds
-from driftwatch.stores.snapshot import has_table
+from driftwatch.stores.snapshot import CountedFile
 from driftwatch.stores.state import newest_revision
 from driftwatch.upkeep.diagnosis import Diagnosis, Patient, fine, problem, some
 
@@ -92,28 +92,30 @@ def outbox(patient: Patient) -> Iterator[Diagnosis]:
 
 
 def counted_files(patient: Patient) -> Iterator[Diagnosis]:
-    """Whether the files of ids and of the join are there, and no others."""
-    moment = patient.moment
-    for part, table, remedy in (
-        ("spool.db.ids", "id_run", "--repair builds them again from the log"),
-        ("state.db.join", "join_run", "restore a backup"),
+    """Whether the files of entries, of ids and of the join are there, and no others."""
+    counted = list(patient.moment.files())
+    for part, remedy in (
+        ("spool.db.bodies", "restore a backup"),
+        ("spool.db.ids", "--repair builds them again from the log"),
+        ("state.db.join", "restore a backup"),
     ):
-        if not has_table(moment.spool if table == "id_run" else moment.state, table):
-            continue
-        counted = {one.path.name: one for one in moment.files() if one.name.startswith(f"{part}/")}
+        counting = {one.path.name: one for one in counted if one.name.startswith(f"{part}/")}
         folder = patient.folder / part
         there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-        broken = [
-            name
-            for name, one in counted.items()
-            if name not in there or not one.rows or one.path.stat().st_size % one.rows or not one.path.stat().st_size
-        ]
+        broken = [name for name, one in counting.items() if name not in there or not _is_long_enough(one)]
         if broken:
             yield problem(part, f"{some(broken)} cannot be used: {remedy}")
         else:
-            left = len(there - set(counted))
+            left = len(there - set(counting))
             extra = f", and {left} that the next start removes" if left and patient.held_by is None else ""
-            yield fine(part, f"{len(counted):,} files that count are there{extra}")
+            yield fine(part, f"{len(counting):,} files that count are there{extra}")
+
+
+def _is_long_enough(file: CountedFile) -> bool:
+    size = file.path.stat().st_size
+    if file.size_bytes is not None:
+        return size >= file.size_bytes
+    return bool(file.rows and size and size % file.rows == 0)
 
 
 def _newest(connection: sqlite3.Connection, table: str, column: str) -> int:

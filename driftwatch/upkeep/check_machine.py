@@ -31,7 +31,7 @@ def holder(patient: Patient) -> Iterator[Diagnosis]:
 def sizes(patient: Patient) -> Iterator[Diagnosis]:
     """What the parts take on the disk."""
     parts = {
-        "spool": [one for one in patient.folder.glob("spool.db*") if one.is_file()],
+        "spool": [*patient.folder.glob("spool.db*"), *(patient.folder / "spool.db.bodies").glob("*")],
         "ids": list((patient.folder / "spool.db.ids").glob("*")),
         "state": [one for one in patient.folder.glob("state.db*") if one.is_file()],
         "join": list((patient.folder / "state.db.join").glob("*")),
@@ -64,6 +64,6 @@ def _megabytes(paths: list[Path]) -> float:
     total = 0
     for path in paths:
         # A running service may remove a file between its being listed and asked.
-        if path.exists():
+        if path.is_file():
             total += path.stat().st_size
     return total / _MB

@@ -41,7 +41,7 @@ _Layout = tuple[tuple[str, str, str], ...]
 """Name, role and what it holds (a key of `_TYPES`), for each column."""
 
 
-def encode(batch: Batch) -> bytes:
+def write(batch: Batch, sink: Any) -> None:
     """Write a batch as one Arrow IPC stream.
 
     Numbers are ``float64`` (``nan`` and the infinities stay what they are), names ``dictionary<int32, string>``
@@ -51,21 +51,15 @@ def encode(batch: Batch) -> bytes:
     ----------
     batch
         Any number of rows, none included.
+    sink
+        Arrow's output stream; it stays open.
 
     Raises
     ------
     StoreError
-        If a text cannot be written as UTF-8, or columns differ in length.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from driftwatch.core.table import Numbers
-    >>> labels = LabelBatch(
-    ...     model="flights", prediction_ids=("a",), event_time=np.array([0]), labels=Numbers(np.array([12.0]))
-    ... )
-    >>> decode(encode(labels)).prediction_ids
-    Texts.of(['a'])
+        If a text cannot be written as UTF-8, or columns differ in length: then nothing is written.
+    OSError
+        As the sink says.
     """
     try:
         if isinstance(batch, LabelBatch):
@@ -77,16 +71,38 @@ def encode(batch: Batch) -> bytes:
             )
             columns = (*batch.columns.columns.values(), *batch.extra.columns.values())
             arrays = [*_leading(batch), texts(batch.segments), *map(array_of, columns)]
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, schema) as writer:
-            writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=schema))
-        encoded: bytes = sink.getvalue().to_pybytes()
+        rows = pa.RecordBatch.from_arrays(arrays, schema=schema)
     except _MALFORMED as error:
         raise StoreError(f"A batch of model {batch.model!r} cannot be written: {error}") from error
+    with pa.ipc.new_stream(sink, schema) as writer:
+        writer.write_batch(rows)
+
+
+def encode(batch: Batch) -> bytes:
+    """What `write` writes.
+
+    Raises
+    ------
+    StoreError
+        As `write` does.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from driftwatch.core.table import Numbers
+    >>> labels = LabelBatch(
+    ...     model="flights", prediction_ids=("a",), event_time=np.array([0]), labels=Numbers(np.array([12.0]))
+    ... )
+    >>> decode(encode(labels)).prediction_ids
+    Texts.of(['a'])
+    """
+    sink = pa.BufferOutputStream()
+    write(batch, sink)
+    encoded: bytes = sink.getvalue().to_pybytes()
     return encoded
 
 
-def decode(data: bytes) -> Batch:
+def decode(data: bytes | memoryview) -> Batch:
     """Read what `encode` wrote. Number columns are read-only views of ``data``.
 
     Raises

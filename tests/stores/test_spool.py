@@ -18,10 +18,14 @@ import pytest
 
 from driftwatch.core.events import PredictionBatch
 from driftwatch.core.table import Numbers, Table
+from driftwatch.core.windows import to_microseconds
 from driftwatch.errors import StoreError, StoreFull
 from driftwatch.ports import SpoolReceipt
+from driftwatch.stores import id_index
 from driftwatch.stores.spool import SqliteSpool
+from driftwatch.stores.spool_bodies import SpoolBodies
 from driftwatch.testing import as_rows, label_batch, prediction_batch
+from driftwatch.wire.arrow import encode
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -100,8 +104,8 @@ def test_a_kill_right_after_an_acknowledgement_loses_nothing_and_repeats_nothing
 
 def test_commits_are_synced_to_the_disk(spool: SqliteSpool) -> None:
     full = 2
-    assert spool._writer.execute("PRAGMA synchronous").fetchone() == (full,)
-    assert spool._writer.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert spool._writer._connection.execute("PRAGMA synchronous").fetchone() == (full,)
+    assert spool._writer._connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
 def test_everything_is_there_after_a_restart(path: Path) -> None:
@@ -299,11 +303,63 @@ def test_a_folder_that_is_absent_is_refused(tmp_path: Path) -> None:
         SqliteSpool(tmp_path / "absent" / "spool.db")
 
 
-def test_an_altered_entry_is_an_error_that_says_so(spool: SqliteSpool, path: Path) -> None:
-    spool.append(prediction_batch(["a"]), NOW).result()
-    spool.close()
-    with closing(sqlite3.connect(path)) as other:
-        other.execute("UPDATE entry SET body = substr(body, 1, 100)")
-        other.commit()
-    with closing(SqliteSpool(path)) as again, pytest.raises(StoreError, match="altered or cut short"):
+def files_of(path: Path) -> list[Path]:
+    return sorted(path.with_name(f"{path.name}.bodies").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda file: file.write_bytes(file.read_bytes()[:100]), "altered or cut short"),
+        (lambda file: file.write_bytes(bytes(file.stat().st_size)), "altered or cut short"),
+        (lambda file: file.unlink(), "is gone"),
+    ],
+)
+def test_an_altered_entry_is_an_error_that_says_so(path: Path, spoil: Callable[[Path], object], said: str) -> None:
+    with closing(SqliteSpool(path)) as spool:
+        spool.append(prediction_batch(["a"]), NOW).result()
+    spoil(*files_of(path))
+    with closing(SqliteSpool(path)) as again, pytest.raises(StoreError, match=said):
         again.read(0, 10)
+
+
+def spool_of_format_1(path: Path, *batches: PredictionBatch) -> None:
+    """As the driftwatch before this one wrote it: bodies in the table."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        for statement in (
+            "CREATE TABLE entry (sequence INTEGER PRIMARY KEY AUTOINCREMENT, received_time INTEGER NOT NULL, "
+            "rows INTEGER NOT NULL, body BLOB NOT NULL)",
+            "CREATE TABLE secret (id_key BLOB NOT NULL)",
+            *id_index.SCHEMA,
+            "PRAGMA user_version = 1",
+        ):
+            database.execute(statement)
+        database.execute("INSERT INTO secret VALUES (?)", (bytes(32),))
+        for number, batch in enumerate(batches):
+            row = (5 + number, to_microseconds(NOW), len(batch), encode(batch))
+            database.execute("INSERT INTO entry VALUES (?, ?, ?, ?)", row)
+        database.execute("UPDATE sqlite_sequence SET seq = 90")
+
+
+def test_a_spool_of_the_format_before_is_brought_up_to_date(path: Path) -> None:
+    batches = [prediction_batch(["a", "b"], {"x": [1.0, None]}), prediction_batch(["c"])]
+    spool_of_format_1(path, *batches)
+    for _ in range(2):
+        with closing(SqliteSpool(path)) as spool:
+            found = spool.read(0, 10)
+            assert [(one.sequence, one.received_time) for one in found] == [(5, NOW), (6, NOW)]
+            assert [as_rows(one.batch) for one in found] == [as_rows(one) for one in batches]
+            assert (spool.pending_rows(), spool.last_sequence()) == (3, 90)
+    with closing(SqliteSpool(path)) as spool:
+        assert spool.append(prediction_batch(["d"]), NOW).result().sequence == 91
+
+
+def test_bringing_it_up_to_date_begins_again_after_a_failure(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool_of_format_1(path, prediction_batch(["a"]))
+    with monkeypatch.context() as patch:
+        patch.setattr(SpoolBodies, "keep", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        with pytest.raises(StoreFull):
+            SqliteSpool(path)
+    with closing(SqliteSpool(path)) as spool:
+        assert ids_in(spool) == ["a"]
+    assert len(files_of(path)) == 1

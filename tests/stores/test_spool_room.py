@@ -46,7 +46,7 @@ def test_an_acknowledgement_does_not_wait_for_company(path: Path) -> None:
 def test_all_that_wait_share_one_commit(path: Path) -> None:
     with closing(SqliteSpool(path)) as spool:
         commits: list[str] = []
-        spool._writer.set_trace_callback(lambda said: commits.append(said) if said == "COMMIT" else None)
+        spool._writer._connection.set_trace_callback(lambda said: commits.append(said) if said == "COMMIT" else None)
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             futures = [spool.append(prediction_batch(["first"]), NOW)]

@@ -47,6 +47,24 @@ def test_what_was_backed_up_comes_back(data: Path, tmp_path: Path, name: str, ad
     assert exported(tmp_path / "new") == EXPECTED
 
 
+def test_a_copy_holds_of_a_file_that_grows_what_counted_then(data: Path, tmp_path: Path) -> None:
+    with snapshot(data) as moment:
+        (growing,) = (one for one in moment.files() if one.grows)
+    with growing.path.open("ab") as file:
+        file.write(b"of a commit that is under way")
+    back_up(data, tmp_path / "copy")
+    assert (tmp_path / "copy" / growing.name).read_bytes() == growing.path.read_bytes()[: growing.size_bytes]
+    assert exported(tmp_path / "copy") == EXPECTED
+
+
+def test_a_file_that_lacks_what_counts_is_not_copied(data: Path, tmp_path: Path) -> None:
+    with snapshot(data) as moment:
+        (growing,) = (one for one in moment.files() if one.grows)
+    growing.path.write_bytes(growing.path.read_bytes()[:-1])
+    with pytest.raises(StoreError, match="lacks 1 bytes"):
+        back_up(data, tmp_path / "copy")
+
+
 def test_a_copy_is_for_its_owner_alone(data: Path, tmp_path: Path) -> None:
     back_up(data, tmp_path / "copy")
     back_up(data, tmp_path / "copy.tar")

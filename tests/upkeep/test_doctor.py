@@ -129,6 +129,13 @@ def test_a_spool_that_lost_entries_or_is_older_than_the_state_is_a_problem(data:
     assert "they are not of one moment" in found(data)["spool.db"]
 
 
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda file: file.write_bytes(b"")])
+def test_a_file_of_entries_that_is_gone_or_cut_is_a_problem(data: Path, spoil: Callable[[Path], object]) -> None:
+    assert "1 files that count are there" in found(data, Condition.FINE)["spool.db.bodies"]
+    spoil(max((data / "spool.db.bodies").iterdir()))
+    assert "restore a backup" in found(data)["spool.db.bodies"]
+
+
 def test_files_of_ids_are_built_again_from_the_log_and_the_spool(data: Path, add_to: Callable) -> None:
     files = list((data / "spool.db.ids").iterdir())
     assert files
