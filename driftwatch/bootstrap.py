@@ -33,9 +33,10 @@ from driftwatch.pipeline.readers import Readers
 from driftwatch.pipeline.record import Recorder
 from driftwatch.pipeline.repeat import AlertRepeater
 from driftwatch.pipeline.retrain import Asking
-from driftwatch.pipeline.run import Pace, Pipeline, Runner
+from driftwatch.pipeline.run import Pace, Pipeline
 from driftwatch.pipeline.stored import stored_events
 from driftwatch.pipeline.telemetry import Telemetry
+from driftwatch.pipeline.threads import Runner
 from driftwatch.ports import Clock, Inbox, Log, MessageKind, Sink, Spool, State
 from driftwatch.setting_types import PrivacySetting
 from driftwatch.settings import Settings, judge_policy, retrain_policies

@@ -206,7 +206,7 @@ class Settings(BaseSettings):
         100, ge=0, description="Most features of a model that are logged though its baseline does not know them."
     )
     max_series: int = Field(50_000, ge=1_000, description="Most series on the metrics page.")
-    spool_rows: int = Field(5_000_000, ge=1_000, description="Most acknowledged rows that wait in the spool.")
+    spool_rows: int = Field(20_000_000, ge=1_000, description="Most acknowledged rows that wait in the spool.")
     spool_bytes: int = Field(8 * 2**30, ge=2**20, description="Most bytes of events that wait in the spool.")
     disk_reserve_bytes: int = Field(
         64 * 2**20, ge=0, description="No events are taken where the disk has less free: room to empty the spool."

@@ -22,9 +22,10 @@ from driftwatch.pipeline.loop_operations import LoopOperations
 from driftwatch.pipeline.privacy import Privacy
 from driftwatch.pipeline.provisional import Performances, WindowPerformance
 from driftwatch.pipeline.readers import Readers
-from driftwatch.pipeline.run import Pipeline, Runner
+from driftwatch.pipeline.run import Pipeline
 from driftwatch.pipeline.shadow import ShadowComparison, shadow_comparisons
 from driftwatch.pipeline.telemetry import Telemetry
+from driftwatch.pipeline.threads import Runner
 from driftwatch.ports import Clock, Spool, SpoolRoom, State, StateReader, StoredBaseline, VersionRole, current_of
 
 _LOGGER = logging.getLogger(__name__)

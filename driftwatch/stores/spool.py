@@ -88,7 +88,7 @@ class SqliteSpool:
         path: Path,
         *,
         horizon_seconds: float = 7 * 86_400.0,
-        max_rows: int = 5_000_000,
+        max_rows: int = 20_000_000,
         max_bytes: int = 2**63 - 1,
         max_pending_batches: int = 10_000,
         max_pending_rows: int = 1_000_000,

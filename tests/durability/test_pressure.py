@@ -147,7 +147,7 @@ def test_the_spool_holds_while_the_log_cannot_be_written_and_windows_are_judged_
         assert ledger.refused == 0
     with Client(serving.url) as client:
         until(lambda: client.models()[0]["pending_rows"] == 0, what="counting in windows meanwhile")
-    assert gauge(serving, "spool_rows") > 0
+    until(lambda: gauge(serving, "spool_rows") > 0, 30, "a metric")
     blocked.unblock()
     until(lambda: readiness(serving)[0] == 200, 15, "being ready again")
     hold_to_account(serving, ledger)
