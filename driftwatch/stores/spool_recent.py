@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from driftwatch.core.events import size_bytes
 from driftwatch.ports import SpoolEntry
 
-MOST_BYTES = 32 << 20
+MOST_BYTES = 8 << 20
 """What a file of the log holds, so that entries are read from the disk only where the pipeline lags."""
 
 
