@@ -80,6 +80,12 @@ def folder_of(path: Path) -> None:
         sync_folder(folder.parent)
 
 
+def sync_content(descriptor: int) -> None:
+    """Make durable what was written to a file, and what it takes to read it."""
+    # Not every system has the call that leaves out the time of the change.
+    getattr(os, "fdatasync", os.fsync)(descriptor)
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

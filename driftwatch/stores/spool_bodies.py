@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from driftwatch.core.events import Batch
 from driftwatch.errors import StoreError
-from driftwatch.stores.disk import folder_of, sync_folder
+from driftwatch.stores.disk import folder_of, sync_content, sync_folder
 from driftwatch.wire.arrow import write
 
 FILE_BYTES = 16 << 20
@@ -105,7 +105,7 @@ class SpoolBodies:
             As the disk says.
         """
         if self._open is not None and self._open.written_bytes > self._open.kept_bytes:
-            os.fdatasync(self._open.descriptor)
+            sync_content(self._open.descriptor)
 
     def keep(self) -> None:
         """After the transaction that counts on it: what was appended stays."""

@@ -173,6 +173,20 @@ def test_a_disk_that_fills_within_a_body_costs_nothing_that_was_kept(
     assert ids_at(bodies, [first, *kept(bodies, prediction_batch(["c"]))]) == [["a"], ["c"]]
 
 
+def test_bodies_are_synced_before_the_commit_that_counts_on_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    sync = spool_bodies.sync_content
+    monkeypatch.setattr(spool_bodies, "sync_content", lambda file: (sync(file), done.append("sync")))
+    with closing(SqliteSpool(tmp_path / "spool.db")) as spool:
+        tell = done.append
+        spool._writer._connection.set_trace_callback(lambda said: tell(said) if said == "COMMIT" else None)
+        spool.append(prediction_batch(["a"]), NOW).result()
+        assert done == ["sync", "COMMIT"]
+        spool._writer._connection.set_trace_callback(None)
+
+
 def test_a_commit_that_fails_keeps_nothing_and_the_next_one_is_whole(tmp_path: Path) -> None:
     """The database alone has no room; only its bodies have."""
     path = tmp_path / "spool.db"
