@@ -13,7 +13,7 @@ from textwrap import shorten
 from typing import TYPE_CHECKING
 
 from driftwatch.errors import FileError
-from driftwatch.sources.text_files import TEXT_FORMATS, csv_conversion, read_text, settled_schema
+from driftwatch.sources.text_files import TEXT_FORMATS, csv_conversion, read_ndjson, read_text, settled_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -184,9 +184,7 @@ def _whole(path: Path, extension: str) -> pa.Table:
 
         return csv.read_csv(path, convert_options=csv_conversion())
     if extension in TEXT_FORMATS:
-        from pyarrow import json
-
-        return json.read_json(path)
+        return read_ndjson(path)
     batches = [batch for batch, _ in _READERS[extension](path, BATCH_ROWS)]
     return pa.Table.from_batches([batch for batch in batches if batch.num_rows] or batches[:1])
 

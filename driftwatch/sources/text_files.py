@@ -6,6 +6,7 @@ would be read of the whole file at once is read of its blocks.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,9 @@ BLOCK_BYTES = 8 * 1024 * 1024
 
 LONGEST_QUOTED_BYTES = 4 * BLOCK_BYTES
 """Line breaks are taken for the ends of lines, quoted or not, where none is unquoted for so long."""
+
+_NULL = re.compile(rb"\s*null")
+_NULL_LINE = re.compile(rb"\n\s*null")
 
 _NUMBER_ORDER = ("int64", "double")
 _TIME_ORDER = ("date32[day]", "timestamp[s]", "timestamp[ns]")
@@ -55,6 +59,15 @@ def read_text(path: Path, extension: str, schema: pa.Schema) -> Iterator[tuple[p
         yield from ((batch, share) for batch in batches)
 
 
+def read_ndjson(path: Path) -> pa.Table:
+    """A file of JSON objects, at once."""
+    from pyarrow import json
+
+    for block, _ in _blocks(path, ".ndjson"):
+        _check_objects(block)
+    return json.read_json(path)
+
+
 def csv_conversion(schema: pa.Schema | None = None) -> Any:
     """How cells of a CSV file are read; empty ones and the usual words are missing."""
     from pyarrow import csv
@@ -79,8 +92,22 @@ def _parsed(block: bytes, extension: str, *, header: list[str] | None, schema: p
         return csv.read_csv(pa.BufferReader(block), reading, parsing, csv_conversion(schema))
     from pyarrow import json
 
+    _check_objects(block)
     options = None if schema is None else json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
     return json.read_json(pa.BufferReader(block), json.ReadOptions(block_size=size), options)
+
+
+def _check_objects(lines: bytes) -> None:
+    """Refuse a line that is null: where it is the first that Arrow's reader sees, the process ends.
+
+    References
+    ----------
+    https://github.com/apache/arrow/issues/47409
+    """
+    import pyarrow as pa
+
+    if _NULL.match(lines) or _NULL_LINE.search(lines):
+        raise pa.ArrowInvalid("a line is null, and no object")
 
 
 def _blocks(path: Path, extension: str) -> Iterator[tuple[bytes, float]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pyarrow as pa
 import pytest
@@ -18,6 +20,32 @@ from driftwatch.sources.text_files import _end_of_lines
 def small_blocks(monkeypatch):
     monkeypatch.setattr(text_files, "BLOCK_BYTES", 24)
     monkeypatch.setattr(text_files, "LONGEST_QUOTED_BYTES", 96)
+
+
+READ_NULL = """
+import sys
+from pathlib import Path
+from driftwatch.errors import FileError
+from driftwatch.sources.files import read_batches, read_table
+for read in (read_table, lambda path: list(read_batches(path))):
+    try:
+        read(Path(sys.argv[1]))
+    except FileError as error:
+        print(error.problem)
+"""
+
+
+@pytest.mark.parametrize(
+    "content", ["null\n", 'null{"x": 1}\n', " \n \t null\n", '{"x": 1}\nnull\n', '{"x": 1}\n\n  null {"x": 1}\n']
+)
+def test_a_line_that_is_null_is_refused_and_does_not_end_the_process(tmp_path, content):
+    path = tmp_path / "t.ndjson"
+    path.write_text(content)
+    done = subprocess.run(
+        [sys.executable, "-c", READ_NULL, str(path)], capture_output=True, text=True, check=False, timeout=60
+    )
+    said = "the file cannot be read as ndjson: a line is null, and no object.\n"
+    assert (done.returncode, done.stdout) == (0, 2 * said)
 
 
 CSV_COLUMNS = {
