@@ -2,7 +2,7 @@
 
 A run is two arrays of equal length, the halves of the hashes, sorted by the first. Small runs are in memory; large
 ones are files, mapped, so that the operating system keeps in memory what is used. Runs never change: merging makes
-a new one. Looking up costs a binary search a run, which does not slow down as a B-tree's random writes do.
+a new one. Looking up costs a few guesses a run, which does not slow down as a B-tree's random writes do.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from driftwatch.crash_points import reached
 from driftwatch.stores.disk import appearing_whole
 from driftwatch.stores.id_hash import Hashes
 from driftwatch.stores.sorted_files import let_go, mapped, parts
+from driftwatch.stores.sorted_hashes import first_of_each, ranked
 
 _BYTES_A_HASH = 16
 
@@ -60,8 +61,13 @@ class Run:
     @classmethod
     def of(cls, hashes: Hashes, *, stretch: int, newest: int, last_number: int) -> Run:
         """A run in memory of hashes in any order."""
-        order = np.argsort(hashes[:, 0], kind="stable")
-        return cls(high=hashes[order, 0], low=hashes[order, 1], stretch=stretch, newest=newest, last_number=last_number)
+        return cls.in_order(ranked(hashes)[1], stretch=stretch, newest=newest, last_number=last_number)
+
+    @classmethod
+    def in_order(cls, hashes: Hashes, *, stretch: int, newest: int, last_number: int) -> Run:
+        """A run in memory of hashes that are sorted by their first halves."""
+        high, low = np.ascontiguousarray(hashes.T)
+        return cls(high=high, low=low, stretch=stretch, newest=newest, last_number=last_number)
 
     @classmethod
     def opened(cls, path: Path, *, stretch: int, newest: int, ids: int) -> Run:
@@ -76,21 +82,11 @@ class Run:
         halves = np.frombuffer(file, dtype="<u8").reshape(2, ids)
         return cls(high=halves[0], low=halves[1], stretch=stretch, newest=newest, path=path, mapped=file)
 
-    def contains(self, high: NDArray[np.uint64], low: NDArray[np.uint64]) -> NDArray[np.bool_]:
-        """For each hash, whether it is in the run. Sorted questions are answered faster."""
-        found = np.zeros(len(high), dtype=np.bool_)
-        position = np.searchsorted(self.high, high)
-        asked = np.flatnonzero(position < len(self))
-        asked = asked[self.high[position[asked]] == high[asked]]
-        while len(asked):
-            same = self.low[position[asked]] == low[asked]
-            found[asked[same]] = True
-            # Two hashes may share their first half: then the answer may be one further on.
-            asked = asked[~same]
-            position[asked] += 1
-            asked = asked[position[asked] < len(self)]
-            asked = asked[self.high[position[asked]] == high[asked]]
-        return found
+    def strike_known(self, hashes: Hashes, fresh: NDArray[np.bool_]) -> None:
+        """Write False for hashes that are in the run. Sorted questions are answered faster."""
+        from driftwatch.core.sorted_kernels import strike_known
+
+        strike_known(self.high, self.low, hashes, fresh)
 
     def let_go(self) -> None:
         """Keep no page of the file in this process's memory."""
@@ -139,12 +135,10 @@ def written(runs: Sequence[Run], path: Path) -> Run:
 
 def fresh(hashes: Hashes, runs: Sequence[Run]) -> NDArray[np.bool_]:
     """For each hash, whether it is its first appearance: neither earlier in ``hashes`` nor in any run."""
-    order = np.argsort(hashes[:, 0], kind="stable")
-    high, low = hashes[order, 0], hashes[order, 1]
-    first = np.ones(len(order), dtype=np.bool_)
-    first[1:] = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
+    order, inorder = ranked(hashes)
+    first = first_of_each(inorder)
     for run in runs:
-        first &= ~run.contains(high, low)
+        run.strike_known(inorder, first)
     answer = np.empty(len(order), dtype=np.bool_)
     answer[order] = first
     return answer

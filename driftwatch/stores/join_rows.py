@@ -22,6 +22,7 @@ from driftwatch.crash_points import reached
 from driftwatch.stores.disk import appearing_whole
 from driftwatch.stores.id_hash import Hashes
 from driftwatch.stores.sorted_files import let_go, mapped, parts
+from driftwatch.stores.sorted_hashes import places
 
 NO_LABEL, NUMBER, NAME, GONE = range(4)
 """What the field ``state`` says: no label yet, a number, the number of a name; the row counts no longer."""
@@ -161,21 +162,22 @@ class Run:
 
     def find(self, hashes: Hashes) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Which of the hashes are in the run, and where. Sorted questions are answered faster."""
-        high, low = hashes[:, 0], hashes[:, 1]
-        position = np.searchsorted(self.high, high)
-        asked = np.flatnonzero(position < len(self))
-        asked = asked[self.high[position[asked]] == high[asked]]
-        found = [np.empty(0, dtype=np.intp)]
+        asked, position = places(self.high, hashes)
+        known, where = [asked[:0]], [position[:0]]
         while len(asked):
-            same = self._lows(position[asked]) == low[asked]
-            found.append(asked[same])
+            same = self._lows(position) == hashes[asked, 1]
+            known.append(asked[same])
+            where.append(position[same])
             # Two hashes may share their first half: then the answer may be one further on.
-            asked = asked[~same]
-            position[asked] += 1
-            asked = asked[position[asked] < len(self)]
-            asked = asked[self.high[position[asked]] == high[asked]]
-        known = np.sort(np.concatenate(found)) if len(found) > 2 else found[-1]
-        return known, position[known]
+            asked, position = asked[~same], position[~same] + 1
+            inside = position < len(self)
+            asked, position = asked[inside], position[inside]
+            alike = self.high[position] == hashes[asked, 0]
+            asked, position = asked[alike], position[alike]
+        if len(known) <= 2:
+            return known[-1], where[-1]
+        order = np.argsort(np.concatenate(known))
+        return np.concatenate(known)[order], np.concatenate(where)[order]
 
     def take(self, positions: NDArray[np.intp]) -> Rows:
         """Copies of rows by ascending position."""

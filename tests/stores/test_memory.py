@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
+
+import numpy as np
+
+from driftwatch.core.table import Names
+from driftwatch.ports import Outstanding
+from driftwatch.stores.spool import SqliteSpool
+from driftwatch.stores.state import SqlState
+from driftwatch.testing import prediction_batch
 
 WRITE_AND_READ_EVERYTHING = """
 import sys
@@ -30,6 +40,39 @@ spool.close()
 state.close()
 print("pandas" in sys.modules)
 """
+
+
+OPEN_WHAT_HOLDS_IDS = """
+import sys
+from pathlib import Path
+from driftwatch.stores.spool import SqliteSpool
+from driftwatch.stores.state import SqlState
+
+folder = Path(sys.argv[1])
+SqliteSpool(folder / "spool.db").close()
+SqlState.open(f"sqlite:///{folder}/state.db").close()
+print("numba" in sys.modules)
+"""
+
+
+def test_a_service_that_comes_back_loads_no_compiled_loops_before_something_comes(tmp_path: Path) -> None:
+    received = datetime.now(UTC)
+    spool, state = SqliteSpool(tmp_path / "spool.db"), SqlState.open(f"sqlite:///{tmp_path}/state.db")
+    with closing(spool), closing(state):
+        for ids in (["a", "b"], ["c"], ["d"]):
+            spool.append(prediction_batch(ids), received).result()
+            with state.transaction() as transaction:
+                one = Outstanding(
+                    prediction_ids=ids,
+                    model_version="1",
+                    segments=Names.of([""] * len(ids)),
+                    event_time=np.zeros(len(ids), dtype=np.int64),
+                    values=np.zeros((len(ids), 1)),
+                )
+                transaction.add_outstanding("m", one)
+    command = [sys.executable, "-c", OPEN_WHAT_HOLDS_IDS, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("False\n", "")
 
 
 def test_all_stores_work_without_loading_pandas(tmp_path: Path) -> None:
