@@ -29,7 +29,8 @@ _LANES = 4
 _MODEL_WORDS = 4
 _HEAD = 2 + _MODEL_WORDS
 _WORDS = _HEAD + _LONGEST // 4
-_SHIFT = np.uint64(32)
+_DIGEST_BYTES = 64
+_WHOLE_DIGEST = np.array([0, _DIGEST_BYTES], dtype=np.int64)
 
 Hashes = NDArray[np.uint64]
 """Shape ``(n, 2)``: the two halves of each hash."""
@@ -52,17 +53,25 @@ class IdHash:
 
     def __init__(self, key: bytes) -> None:
         stream = hashlib.shake_256(key).digest(_WORDS * _LANES * 8)
-        self._key = np.frombuffer(stream, dtype="<u8").astype(np.uint64).reshape(_WORDS, _LANES)
+        lanes = np.frombuffer(stream, dtype="<u8").astype(np.uint64).reshape(_WORDS, _LANES)
+        self._constant, self._of_model = lanes[0], lanes[2:_HEAD]
+        self._of_texts = np.concatenate([lanes[1:2], lanes[_HEAD:]])
 
     def of(self, model: str, ids: Sequence[str]) -> Hashes:
         """One hash an id, which depends on the model, the id and the key alone. No ids give shape ``(0, 2)``."""
-        lengths, words = _words(ids)
-        start = self._key[0] + _model_words(model) @ self._key[2:_HEAD]
-        lanes = words @ self._key[_HEAD : _HEAD + words.shape[1]]
-        lanes += start
-        lanes += lengths[:, np.newaxis] * self._key[1]
-        lanes >>= _SHIFT
-        return (lanes[:, 0::2] << _SHIFT) | lanes[:, 1::2]
+        from driftwatch.core.hash_kernels import hash_texts
+
+        start = self._constant + _model_words(model) @ self._of_model
+        data, offsets = _encoded(ids)
+        hashes = np.empty((len(ids), 2), dtype=np.uint64)
+        if hash_texts(data, offsets, start, self._of_texts, hashes):
+            for row in np.flatnonzero(np.diff(offsets) > _LONGEST).tolist():
+                # A long id is its length and its digest; no short one has that length.
+                text = data[offsets[row] : offsets[row + 1]].tobytes()
+                of_length = np.uint64(len(text) - _DIGEST_BYTES) * self._of_texts[0]
+                digest = np.frombuffer(hashlib.blake2b(text).digest(), dtype=np.uint8)
+                hash_texts(digest, _WHOLE_DIGEST, start + of_length, self._of_texts, hashes[row : row + 1])
+        return hashes
 
 
 def _model_words(model: str) -> NDArray[np.uint64]:
@@ -70,33 +79,14 @@ def _model_words(model: str) -> NDArray[np.uint64]:
     return np.frombuffer(digest, dtype="<u4").astype(np.uint64)
 
 
-def _words(ids: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    """Lengths in bytes, and the bytes as rows of 32-bit words, padded with zeros."""
-    block = _block(ids)
-    if block is not None and (size := block.shape[1]) <= _LONGEST:
-        flat = block
-        lengths = np.full(len(ids), size, dtype=np.uint64)
-    else:
-        encoded = [one.encode("utf-8", "surrogatepass") for one in ids]
-        lengths = np.fromiter(map(len, encoded), dtype=np.uint64, count=len(encoded))
-        # A long id is its length and its digest; no short one has that length.
-        short = [one if len(one) <= _LONGEST else hashlib.blake2b(one).digest() for one in encoded]
-        size = max(map(len, short), default=0)
-        flat = np.frombuffer(b"".join(one.ljust(size, b"\0") for one in short), dtype=np.uint8)
-        flat = flat.reshape(len(ids), size)
-    if size % 4 == 0 and size:
-        return lengths, np.ascontiguousarray(flat).view("<u4").astype(np.uint64)
-    padded = np.zeros((len(ids), -(-size // 4) * 4), dtype=np.uint8)
-    padded[:, :size] = flat
-    return lengths, padded.view("<u4").astype(np.uint64)
-
-
-def _block(ids: Sequence[str]) -> NDArray[np.uint8] | None:
-    """The bytes of the ids, a row each, where all have equally many."""
+def _encoded(ids: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """The bytes of all ids, and where each begins and the last ends. Single ids may have surrogates, unlike `Texts`."""
     if isinstance(ids, Texts):
-        return ids.block
-    sizes = set(map(len, ids))
+        return ids.data, ids.offsets.astype(np.int64)
     joined = "".join(ids)
-    if len(sizes) != 1 or not joined.isascii():
-        return None
-    return np.frombuffer(joined.encode("ascii"), dtype=np.uint8).reshape(len(ids), sizes.pop())
+    encoded = joined.encode("utf-8", "surrogatepass")
+    is_ascii = len(encoded) == len(joined)
+    lengths = map(len, ids) if is_ascii else (len(one.encode("utf-8", "surrogatepass")) for one in ids)
+    offsets = np.zeros(len(ids) + 1, dtype=np.int64)
+    np.cumsum(np.fromiter(lengths, dtype=np.int64, count=len(ids)), out=offsets[1:])
+    return np.frombuffer(encoded, dtype=np.uint8), offsets

@@ -36,9 +36,9 @@ def test_what_was_compiled_once_is_read_by_later_processes(locator, monkeypatch)
 
 
 def test_no_call_waits_for_a_compiler():
-    from driftwatch.core import kernels, sorted_kernels, two_sample_kernels
+    from driftwatch.core import hash_kernels, kernels, sorted_kernels, two_sample_kernels
 
-    modules = vars(kernels) | vars(sorted_kernels) | vars(two_sample_kernels)
+    modules = vars(kernels) | vars(hash_kernels) | vars(sorted_kernels) | vars(two_sample_kernels)
     loops = {name: one for name, one in modules.items() if hasattr(one, "signatures")}
     assert len(loops) >= 10
     assert {name: len(one.signatures) for name, one in loops.items()} == dict.fromkeys(loops, 1)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 
 import numpy as np
-from hypothesis import given
+import pytest
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from driftwatch.core.texts import Texts
@@ -43,15 +45,31 @@ def test_the_key_is_part_of_the_hash() -> None:
     assert not np.array_equal(HASH.of("m", ["a"]), IdHash(b"K" * KEY_BYTES).of("m", ["a"]))
 
 
-def test_the_hash_of_an_id_never_changes() -> None:
-    # Evaluated from the definition in integers: ids that were stored under it must be found by it for ever.
-    import hashlib
-
+def defined(model: str, one: str) -> list[int]:
+    """The hash evaluated from its definition in integers: what was stored under it must be found by it for ever."""
     key = np.frombuffer(hashlib.shake_256(b"k" * KEY_BYTES).digest(22 * 4 * 8), dtype="<u8").reshape(22, 4).tolist()
-    model = np.frombuffer(hashlib.blake2b(b"m", digest_size=16).digest(), dtype="<u4").tolist()
-    words = [1, 6, *model, int.from_bytes(b"abcd", "little"), int.from_bytes(b"ef", "little")]
+    text = one.encode("utf-8", "surrogatepass")
+    of_model = np.frombuffer(hashlib.blake2b(model.encode(), digest_size=16).digest(), dtype="<u4").tolist()
+    short = text if len(text) <= 64 else hashlib.blake2b(text).digest()
+    of_text = [int.from_bytes(short[at : at + 4], "little") for at in range(0, len(short), 4)]
+    words = [1, len(text), *of_model, *of_text]
     lanes = [sum(word * row[lane] for word, row in zip(words, key, strict=False)) % 2**64 >> 32 for lane in range(4)]
-    assert HASH.of("m", ["abcdef"]).tolist() == [[lanes[0] << 32 | lanes[1], lanes[2] << 32 | lanes[3]]]
+    return [lanes[0] << 32 | lanes[1], lanes[2] << 32 | lanes[3]]
+
+
+@given(st.lists(st.one_of(IDS, st.text(st.characters(categories=["Cs", "Lu"]), max_size=30)), max_size=8))
+@example(["a" * 63, "a" * 64, "a" * 65, "a" * 1_000, "", "abcdef"])
+@example(["\ud800", "é" * 32, "é" * 33, "\U0010ffff" * 16])
+def test_the_hash_of_an_id_never_changes(ids: list[str]) -> None:
+    assert HASH.of("m", ids).tolist() == [defined("m", one) for one in ids]
+
+
+@pytest.mark.parametrize("kind", [np.int32, np.int64])
+def test_ids_in_the_middle_of_a_piece_have_their_own_hashes(kind: type[np.int32] | type[np.int64]) -> None:
+    ids = ["ab", "x" * 70, "", "née", "abcdefgh"]
+    texts = Texts.of(ids)
+    middle = Texts(texts.data, texts.offsets.astype(kind)[1:-1])
+    assert HASH.of("m", middle).tolist() == [defined("m", one) for one in ids[1:-1]]
 
 
 def test_every_bit_is_set_about_half_the_time() -> None:
