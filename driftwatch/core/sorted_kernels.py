@@ -32,6 +32,8 @@ _u8_rows = types.Array(types.uint64, 2, "C")
 _u8_rows_read = types.Array(types.uint64, 2, "C", readonly=True)
 _i8 = types.Array(types.int64, 1, "C")
 _b1 = types.Array(types.boolean, 1, "C")
+_u1_rows = types.Array(types.uint8, 2, "C")
+_u1_rows_read = types.Array(types.uint8, 2, "C", readonly=True)
 
 
 @compiled(types.boolean, _u8_rows_read, _i8, _u8_rows)
@@ -193,3 +195,90 @@ def strike_repeated(ranked: Halves, fresh: NDArray[np.bool_]) -> None:
     for i in range(1, len(ranked)):
         if ranked[i, 0] == ranked[i - 1, 0] and ranked[i, 1] == ranked[i - 1, 1]:
             fresh[i] = False
+
+
+@compiled(types.void, _u8_read, _u8_read, _u8_read, _u8_read, _u8, _u8)
+def merge_halves(
+    older_high: Halves, older_low: Halves, newer_high: Halves, newer_low: Halves, high: Halves, low: Halves
+) -> None:
+    """Merge two runs of hashes, each sorted by the first halves, into ``high`` and ``low``, which hold all."""
+    n_older, n_newer = older_high.size, newer_high.size
+    older, newer = 0, 0
+    while older < n_older and newer < n_newer:
+        is_newer = newer_high[newer] < older_high[older]
+        # Selections instead of branches: which of the two is next nobody foresees.
+        high[older + newer] = newer_high[newer] if is_newer else older_high[older]
+        low[older + newer] = newer_low[newer] if is_newer else older_low[older]
+        newer, older = newer + int(is_newer), older + int(not is_newer)
+    for at in range(older, n_older):
+        high[at + newer], low[at + newer] = older_high[at], older_low[at]
+    for at in range(newer, n_newer):
+        high[older + at], low[older + at] = newer_high[at], newer_low[at]
+
+
+@compiled(types.uint64, _u1_rows_read, types.int64)
+def _low_of(rows: NDArray[np.uint8], row: int) -> Any:
+    low = np.uint64(0)
+    for place in range(8):
+        low |= np.uint64(rows[row, place]) << np.uint64(8 * place)
+    return low
+
+
+@compiled(types.void, _u1_rows_read, types.int64, _u1_rows, types.int64)
+def _copy(rows: NDArray[np.uint8], row: int, found: NDArray[np.uint8], at: int) -> None:
+    # The compiler makes it whole; copying a piece of an array would cost three times as much.
+    for place in range(found.shape[1]):
+        found[at, place] = rows[row, place]
+
+
+@compiled(types.int64, _u8_read, _u1_rows_read, _u8_read, _u1_rows_read, _u8, _u1_rows)
+def merge_rows(
+    older_high: Halves,
+    older: NDArray[np.uint8],
+    newer_high: Halves,
+    newer: NDArray[np.uint8],
+    high: Halves,
+    rows: NDArray[np.uint8],
+) -> int:
+    """Merge two runs of rows, each sorted by hash and each hash once; of one that both have the newer row stays.
+
+    Parameters
+    ----------
+    older_high, newer_high
+        First halves of the hashes.
+    older, newer
+        A row's bytes each: the second half of its hash first, little end first.
+    high, rows
+        Take what is left; they have room for all.
+
+    Returns
+    -------
+    int
+        How many rows are left.
+    """
+    n_older, n_newer = older_high.size, newer_high.size
+    i, j, n = 0, 0, 0
+    while i < n_older and j < n_newer:
+        is_newer = newer_high[j] < older_high[i]
+        if newer_high[j] == older_high[i]:
+            low, other = _low_of(newer, j), _low_of(older, i)
+            is_newer = low <= other
+            i += int(low == other)
+        if is_newer:
+            high[n] = newer_high[j]
+            _copy(newer, j, rows, n)
+            j += 1
+        else:
+            high[n] = older_high[i]
+            _copy(older, i, rows, n)
+            i += 1
+        n += 1
+    for at in range(i, n_older):
+        high[n] = older_high[at]
+        _copy(older, at, rows, n)
+        n += 1
+    for at in range(j, n_newer):
+        high[n] = newer_high[at]
+        _copy(newer, at, rows, n)
+        n += 1
+    return n

@@ -162,7 +162,7 @@ class IdIndex:
         while self._runs and (last := self._runs[-1]).path is None and last not in busy:
             if last.stretch != run.stretch or len(last) > 2 * len(run):
                 break
-            run = merged([self._runs.pop(), run])
+            run = merged(self._runs.pop(), run)
         self._runs.append(run)
 
     def _drop(self, runs: tuple[Run, ...]) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import mmap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,8 @@ from driftwatch.stores.sorted_files import let_go, mapped, parts
 from driftwatch.stores.sorted_hashes import first_of_each, ranked
 
 _BYTES_A_HASH = 16
+
+_Halves = tuple[NDArray[np.uint64], NDArray[np.uint64]]
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -94,17 +97,15 @@ class Run:
             let_go(self.mapped)
 
 
-def merged(runs: Sequence[Run]) -> Run:
-    """Runs of one stretch as a single one in memory."""
-    high = np.concatenate([run.high for run in runs])
-    low = np.concatenate([run.low for run in runs])
-    order = np.argsort(high, kind="stable")
+def merged(older: Run, newer: Run) -> Run:
+    """Two runs of one stretch as a single one in memory."""
+    high, low = _merged((older.high, older.low), (newer.high, newer.low))
     return Run(
-        high=high[order],
-        low=low[order],
-        stretch=runs[0].stretch,
-        newest=max(run.newest for run in runs),
-        last_number=max(run.last_number for run in runs),
+        high=high,
+        low=low,
+        stretch=older.stretch,
+        newest=max(older.newest, newer.newest),
+        last_number=max(older.last_number, newer.last_number),
     )
 
 
@@ -120,13 +121,12 @@ def written(runs: Sequence[Run], path: Path) -> Run:
     done = 0
     with appearing_whole(path) as temporary, temporary.open("wb") as file:
         for part in parts([run.high for run in runs]):
-            high = np.concatenate([run.high[rows] for run, rows in zip(runs, part, strict=True)])
-            low = np.concatenate([run.low[rows] for run, rows in zip(runs, part, strict=True)])
-            order = np.argsort(high, kind="stable")
+            pieces = [(run.high[rows], run.low[rows]) for run, rows in zip(runs, part, strict=True)]
+            high, low = reduce(_merged, pieces)
             for start, half in ((done, high), (n_ids + done, low)):
                 file.seek(start * half.itemsize)
-                file.write(half[order].astype("<u8", copy=False).data)
-            done += len(order)
+                file.write(half.astype("<u8", copy=False).data)
+            done += len(high)
             for run in runs:
                 run.let_go()
     reached("ids.file_written")
@@ -142,3 +142,11 @@ def fresh(hashes: Hashes, runs: Sequence[Run]) -> NDArray[np.bool_]:
     answer = np.empty(len(order), dtype=np.bool_)
     answer[order] = first
     return answer
+
+
+def _merged(older: _Halves, newer: _Halves) -> _Halves:
+    from driftwatch.core.sorted_kernels import merge_halves
+
+    high, low = np.empty((2, len(older[0]) + len(newer[0])), dtype=np.uint64)
+    merge_halves(*older, *newer, high, low)
+    return high, low

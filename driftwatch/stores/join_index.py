@@ -27,7 +27,7 @@ from driftwatch.crash_points import reached
 from driftwatch.errors import StoreError
 from driftwatch.stores import state_tables as tables
 from driftwatch.stores.id_hash import Hashes
-from driftwatch.stores.join_rows import GONE, WAITING, Rows, Run, chosen, merged, written
+from driftwatch.stores.join_rows import GONE, WAITING, Rows, Run, chosen, merged, united, written
 
 _IN_MEMORY_BYTES = 16 << 20
 """Rows that gather in memory before they become a file."""
@@ -36,7 +36,7 @@ _MOST_IN_MEMORY = 4
 _SMALLEST_CLASS = 1 << 14
 _ALIKE = 4
 """Runs of like size that are made into one; also the ratio between sizes."""
-_GROWTH = 8
+_GROWTH = 3
 """A run in memory that is at most this many times as long as the next one is merged with it."""
 _LET_GO_BYTES = 1 << 20
 
@@ -108,9 +108,12 @@ class JoinIndex:
                     f"The state's file {path} cannot be read: {error}. Restore the whole data folder from a backup."
                 ) from error
             shelves.setdefault(Shelf(row.width, row.start, row.end), []).append(run)
+        in_memory: dict[Shelf, list[Run]] = {}
         for row in connection.execute(select(recent).order_by(recent.c.number)):
-            runs = shelves.setdefault(Shelf(row.width, row.start, row.end), [])
-            _append(runs, Run.from_bytes(row.rows, row.width, number=row.number), ())
+            run = Run.from_bytes(row.rows, row.width, number=row.number)
+            in_memory.setdefault(Shelf(row.width, row.start, row.end), []).append(run)
+        for shelf, runs in in_memory.items():
+            shelves.setdefault(shelf, []).append(united(runs))
         self._shelves = {shelf: tuple(runs) for shelf, runs in shelves.items()}
         self._number = max((runs[-1].last_number for runs in self._shelves.values()), default=0)
         if self._folder.exists():
@@ -306,7 +309,7 @@ class JoinChange:
 def _append(runs: list[Run], run: Run, busy: Sequence[Run]) -> None:
     """Put a run at the end of a shelf. Runs in memory that are not much longer join it: there are never many."""
     while runs and (last := runs[-1]).path is None and last not in busy and len(last) <= _GROWTH * len(run):
-        run = merged([runs.pop(), run])
+        run = merged(runs.pop(), run)
     runs.append(run)
 
 

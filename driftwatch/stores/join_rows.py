@@ -73,6 +73,10 @@ def chained(pieces: Sequence[Rows]) -> Rows:
     return whole
 
 
+def _bytes(rows: Rows) -> NDArray[np.uint8]:
+    return rows.view(np.uint8).reshape(len(rows), rows.dtype.itemsize)
+
+
 def _whole(rows: Rows) -> np.dtype[np.void]:
     return np.dtype(("V", rows.dtype.itemsize))
 
@@ -115,8 +119,11 @@ class Run:
 
     @classmethod
     def of(cls, high: NDArray[np.uint64], rows: Rows, *, number: int) -> Run:
-        """A run in memory, of rows in any order; the last of an id counts."""
-        return cls(**_united([(high, rows)]), last_number=number, numbers=(number,))
+        """A run in memory, of rows in any order, which are its own from now on; the last of an id counts."""
+        # What was asked for by hash is in order already.
+        in_order = bool((high[1:] > high[:-1]).all())
+        found = {"high": np.ascontiguousarray(high), "rows": rows} if in_order else _united([(high, rows)])
+        return cls(**found, last_number=number, numbers=(number,))
 
     @classmethod
     def from_bytes(cls, data: bytes, width: int, *, number: int) -> Run:
@@ -208,8 +215,23 @@ class Run:
             self.let_go()
 
 
-def merged(runs: Sequence[Run]) -> Run:
-    """Runs in memory as one, given oldest first."""
+def merged(older: Run, newer: Run) -> Run:
+    """Two runs in memory as one."""
+    from driftwatch.core.sorted_kernels import merge_rows
+
+    room = len(older) + len(newer)
+    high, rows = np.empty(room, dtype=np.uint64), np.empty(room, dtype=older.rows.dtype)
+    n_rows = merge_rows(older.high, _bytes(older.rows), newer.high, _bytes(newer.rows), high, _bytes(rows))
+    return Run(
+        high=high[:n_rows],
+        rows=rows[:n_rows],
+        last_number=newer.last_number,
+        numbers=older.numbers + newer.numbers,
+    )
+
+
+def united(runs: Sequence[Run]) -> Run:
+    """Many runs in memory as one, given oldest first, without compiled loops: a service that comes back may wait."""
     return Run(
         **_united([(run.high, run.rows) for run in runs]),
         last_number=runs[-1].last_number,

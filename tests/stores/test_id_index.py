@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import wait
 from contextlib import closing
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -149,7 +150,7 @@ def test_runs_answer_as_a_set_does(groups: list[list[int]], asked: list[int]) ->
         seen.add(number)
     assert fresh(hashes(*asked), runs).tolist() == expected
     if runs:
-        assert fresh(hashes(*asked), [merged(runs)]).tolist() == expected
+        assert fresh(hashes(*asked), [reduce(merged, runs)]).tolist() == expected
 
 
 @pytest.mark.parametrize("part_rows", [1, 9, 1 << 17])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from driftwatch.stores import join_rows, sorted_files
 from driftwatch.stores.id_hash import Hashes
-from driftwatch.stores.join_rows import Rows, Run, chained, chosen, merged, row_type, written
+from driftwatch.stores.join_rows import Rows, Run, chained, chosen, merged, row_type, united, written
 
 KEYS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9)), max_size=20)
 """Few first halves, so that many ids share theirs."""
@@ -43,10 +44,12 @@ def expected(groups: list[list[tuple[int, int]]]) -> dict[tuple[int, int], float
 
 @given(st.lists(KEYS, min_size=1, max_size=5))
 def test_of_rows_with_one_hash_the_newest_stays(groups: list[list[tuple[int, int]]]) -> None:
-    one = merged([run(keys, number) for number, keys in enumerate(groups)])
-    assert contents(one) == expected(groups)
-    assert list(contents(one)) == sorted(contents(one))
-    assert (one.last_number, one.numbers) == (len(groups) - 1, tuple(range(len(groups))))
+    runs = [run(keys, number) for number, keys in enumerate(groups)]
+    for one in (reduce(merged, runs), united(runs)):
+        assert contents(one) == expected(groups)
+        assert list(contents(one)) == sorted(contents(one))
+        assert len(one) == len(contents(one))
+        assert (one.last_number, one.numbers) == (len(groups) - 1, tuple(range(len(groups))))
 
 
 @given(KEYS.filter(len), KEYS)
@@ -73,7 +76,7 @@ def test_a_file_holds_what_memory_holds(
     runs = [run(keys, number) for number, keys in enumerate(groups)]
     half = written(runs[:2], tmp_path / "half.rows", 2)
     file = written([half, runs[2]], tmp_path / "a.rows", 2)
-    assert contents(file) == contents(merged(runs)) == expected(groups)
+    assert contents(file) == contents(united(runs)) == expected(groups)
     again = Run.opened(file.path, 2, rows=len(file), capacity=file.capacity, last_number=2)
     questions = hashes([*contents(file), (5, 5)])
     known, positions = again.find(questions)
