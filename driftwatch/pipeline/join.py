@@ -13,6 +13,7 @@ from driftwatch.core.events import LabelBatch, PredictionBatch, joined_labels
 from driftwatch.core.performance import PerformanceSums
 from driftwatch.core.profile import Profile
 from driftwatch.core.records import Task, WindowStage
+from driftwatch.core.row_groups import rows_by_value
 from driftwatch.core.segments import ALL_ROWS, divided
 from driftwatch.core.selection import answers_of
 from driftwatch.core.table import Names, Numbers, Table, Values, name_of
@@ -92,9 +93,9 @@ def _by_slice(work: Work, baseline: Baseline, joined: JoinedLabels) -> Iterator[
     for segment, division, rows in divided(joined.segments):
         positions = _positions(work, baseline, joined, division)[rows]
         starts = np.where(np.isnan(joined.values[rows, 0]), _NO_SLICE, work.plan.slice_starts(positions))
-        for start in np.unique(starts).tolist():
+        for start, chosen in rows_by_value(starts):
             key = SliceKey(model=baseline.model, model_version=joined.model_version, segment=segment, start=start)
-            yield key, rows[starts == start]
+            yield key, rows[chosen]
 
 
 def _positions(work: Work, baseline: Baseline, joined: JoinedLabels, division: int) -> NDArray[np.int64]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from driftwatch.core.estimators.estimator import sums_of
 from driftwatch.core.events import PredictionBatch
 from driftwatch.core.profile import Profile
 from driftwatch.core.records import WindowStage
+from driftwatch.core.row_groups import rows_by_value
 from driftwatch.core.segments import ALL_ROWS
 from driftwatch.core.windows import to_microseconds
 from driftwatch.pipeline import marks
@@ -30,10 +29,8 @@ def slice_predictions(work: Work) -> None:
 def _add(work: Work, batch: PredictionBatch, part: Part) -> None:
     """Add the rows of one stream. Rows of windows that are kept no longer are dropped, late ones counted."""
     baseline = work.baseline(batch.model, batch.model_version)
-    starts = work.plan.slice_starts(part.positions)
     counted = late = dropped = 0
-    for start in np.unique(starts).tolist():
-        chosen = np.flatnonzero(starts == start)
+    for start, chosen in rows_by_value(work.plan.slice_starts(part.positions)):
         rows = part.rows[chosen]
         times = batch.event_time[rows]
         key = SliceKey(model=batch.model, model_version=batch.model_version, segment=part.key.segment, start=start)
@@ -49,7 +46,8 @@ def _add(work: Work, batch: PredictionBatch, part: Part) -> None:
         work.put_stream(stream)
         sums.first_event = min(sums.first_event, int(times.min())) if sums.rows else int(times.min())
         sums.reached = stream.latest_event
-        columns = batch.columns.take(rows)
+        # Rows are named once each, in order: as many as there are means all of them.
+        columns = batch.columns if len(rows) == len(batch) else batch.columns.take(rows)
         sums.profile += Profile.of(baseline, columns)
         sums.estimate += sums_of(baseline, columns)
         sums.rows += len(rows)

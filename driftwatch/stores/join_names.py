@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, insert, select
 
+from driftwatch.core.row_groups import rows_by_value
 from driftwatch.core.table import MISSING_CODE, Names
 from driftwatch.stores import state_tables as tables
 
@@ -55,17 +56,20 @@ class NamesChange:
     def numbers_of(self, names: Names) -> NDArray[np.int64]:
         """The numbers of a column's names; -1 where missing."""
         lookup = np.full(len(names.names) + 1, MISSING_CODE, dtype=np.int64)
-        for code in np.unique(names.codes).tolist():
-            if code >= 0:
-                lookup[code] = self.number_of(names.names[code])
+        present = np.bincount(names.codes + 1, minlength=1)[1:]
+        for code in np.flatnonzero(present).tolist():
+            lookup[code] = self.number_of(names.names[code])
         return lookup[names.codes]
 
     def texts_of(self, numbers: NDArray[np.int64]) -> Names:
         """The column of names with these numbers; -1 is missing."""
-        distinct, codes = np.unique(numbers, return_inverse=True)
-        n_missing = int(len(distinct) > 0 and distinct[0] == MISSING_CODE)
-        texts = tuple(self.text_of(number) for number in distinct[n_missing:].tolist())
-        return Names((codes.reshape(-1) - n_missing).astype(np.int32), texts)
+        codes = np.full(len(numbers), MISSING_CODE, dtype=np.int32)
+        texts: list[str] = []
+        for number, rows in rows_by_value(numbers):
+            if number != MISSING_CODE:
+                codes[rows] = len(texts)
+                texts.append(self.text_of(number))
+        return Names(codes, tuple(texts))
 
     def text_of(self, number: int) -> str:
         """The text of a number."""

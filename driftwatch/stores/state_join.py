@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, delete, func, insert, select
 
 from driftwatch.core.events import LabelBatch
+from driftwatch.core.row_groups import rows_by_value
 from driftwatch.core.table import Names, Numbers, Values, name_of
 from driftwatch.core.texts import taken
 from driftwatch.ports import JoinedLabels, Outstanding, stretch_microseconds
@@ -27,6 +28,7 @@ from driftwatch.stores.id_hash import KEY_BYTES, Hashes, IdHash
 from driftwatch.stores.join_index import Hits, JoinChange, JoinIndex, Shelf
 from driftwatch.stores.join_names import JoinNames, NamesChange
 from driftwatch.stores.join_rows import GONE, NAME, NO_LABEL, NUMBER, WAITING, Rows, chained, chosen, row_type
+from driftwatch.stores.sorted_hashes import first_of_each, ranked
 from driftwatch.stores.state_bulk import put, put_added
 
 
@@ -87,8 +89,13 @@ class _Asked:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def take(self, positions: NDArray[np.intp]) -> _Asked:
-        return _Asked(self.rows[positions], self.hashes[positions])
+    def without(self, positions: Sequence[NDArray[np.intp]]) -> _Asked:
+        if not any(map(len, positions)):
+            return self
+        kept = np.ones(len(self), dtype=np.bool_)
+        for some in positions:
+            kept[some] = False
+        return _Asked(self.rows[kept], self.hashes[kept])
 
 
 class JoinWork:
@@ -112,7 +119,7 @@ class JoinWork:
         asked = _distinct(self._hash.of(model, given.prediction_ids), keep_last=False)
         forgotten = self._forgotten(model)
         known = self.runs.search(asked.hashes, waiting=False, after=forgotten)
-        asked = asked.take(np.delete(np.arange(len(asked)), np.concatenate([_NONE, *(one.asked for one in known)])))
+        asked = asked.without([one.asked for one in known])
         rows = np.zeros(len(asked), dtype=row_type(given.values.shape[1]))
         rows["low"] = asked.hashes[:, 1]
         rows["time"] = given.event_time[asked.rows]
@@ -148,7 +155,7 @@ class JoinWork:
         forgotten = self._forgotten(batch.model)
         counts = _Counts()
         joined: list[JoinedLabels] = []
-        found = [_NONE]
+        found: list[NDArray[np.intp]] = []
         by_width: dict[int, list[tuple[NDArray[np.intp], Rows, Rows]]] = defaultdict(list)
         for hits in self.runs.search(asked.hashes, waiting=False, after=forgotten):
             found.append(hits.asked)
@@ -166,7 +173,7 @@ class JoinWork:
             positions = np.concatenate([part[0] for part in parts])
             after, before = chained([part[1] for part in parts]), chained([part[2] for part in parts])
             joined += self._joined(positions, after, batch.event_time[positions], before)
-        unmet = asked.take(np.delete(np.arange(len(asked)), np.concatenate(found)))
+        unmet = asked.without(found)
         self._wait(unmet, batch.event_time, values, states, forgotten, counts)
         self._count(batch.model, counts)
         return joined
@@ -219,15 +226,14 @@ class JoinWork:
         """Write new rows down, stretch by stretch."""
         if not len(rows):
             return
-        time = np.maximum(rows["time"], forgotten)
-        starts = time - time % self._stretch_us
         width = WAITING if waiting else rows["values"].shape[1]
-        for start in np.unique(starts).tolist():
-            mine = np.flatnonzero(starts == start)
+        time = np.maximum(rows["time"], forgotten)
+        for start, mine in rows_by_value(time - time % self._stretch_us):
             shelf = Shelf(width, start, start + self._stretch_us)
-            self.runs.add(shelf, asked.hashes[mine, 0], chosen(rows, mine))
-            unlabelled = 0 if waiting else int(np.count_nonzero(rows["state"][mine] == NO_LABEL))
-            counts.add(shelf, outstanding=unlabelled, waiting=len(mine) if waiting else 0)
+            these = chosen(rows, mine)
+            self.runs.add(shelf, asked.hashes[mine, 0], these)
+            unlabelled = 0 if waiting else int(np.count_nonzero(these["state"] == NO_LABEL))
+            counts.add(shelf, outstanding=unlabelled, waiting=len(these) if waiting else 0)
 
     def _joined(
         self, positions: NDArray[np.intp], rows: Rows, label_time: NDArray[np.int64], before: Rows
@@ -235,8 +241,8 @@ class JoinWork:
         """Rows with their labels, by version, in the order of the batch."""
         order = np.argsort(positions)
         found = []
-        for number in np.unique(rows["version"]).tolist():
-            mine = order[rows["version"][order] == number]
+        for number, places in rows_by_value(rows["version"][order]):
+            mine = order[places]
             these = chosen(rows, mine)
             labels, replaced = self._decoded(these, chosen(before, mine))
             found.append(
@@ -306,23 +312,15 @@ class _Counts:
             yield {"start": start, "end": end, "outstanding": outstanding, "waiting": waiting}
 
 
-_NONE = np.empty(0, dtype=np.intp)
-
-
 def _distinct(hashes: Hashes, *, keep_last: bool) -> _Asked:
-    """Each hash once, sorted by the first halves: its first or its last row."""
-    order = np.argsort(hashes[:, 0], kind="stable")
-    ranked = hashes[order]
-    same = ranked[1:, 0] == ranked[:-1, 0]
-    if same.any():
-        if (ranked[1:, 1] != ranked[:-1, 1])[same].any():
-            order = np.lexsort((hashes[:, 1], hashes[:, 0]))
-            ranked = hashes[order]
-        differs = (ranked[1:] != ranked[:-1]).any(axis=1)
-        kept = np.ones(len(order), dtype=np.bool_)
-        kept[slice(None, -1) if keep_last else slice(1, None)] = differs
-        order, ranked = order[kept], ranked[kept]
-    return _Asked(order, ranked)
+    """Each hash once, in order: its first or its last row."""
+    order, inorder = ranked(hashes)
+    kept = first_of_each(inorder)
+    if kept.all():
+        return _Asked(order, inorder)
+    if keep_last:
+        kept = np.append(kept[1:], True)
+    return _Asked(order[kept], inorder[kept])
 
 
 __all__ = ["JoinStore", "JoinWork"]
