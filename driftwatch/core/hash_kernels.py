@@ -10,9 +10,6 @@ from numpy.typing import NDArray
 
 from driftwatch.core.kernels import Integers, compiled
 
-LONGEST = 64
-"""Bytes of a text that are hashed by themselves."""
-
 _UPPER = np.uint64(0xFFFFFFFF00000000)
 
 _u1_read = types.Array(types.uint8, 1, "C", readonly=True)
@@ -22,35 +19,33 @@ _u8_rows_read = types.Array(types.uint64, 2, "C", readonly=True)
 _u8_read = types.Array(types.uint64, 1, "C", readonly=True)
 
 
-@compiled(types.int64, _u1_read, _i8_read, _u8_read, _u8_rows_read, _u8_rows)
+@compiled(types.void, _u1_read, _i8_read, _i8_read, _u8_read, _u8_rows_read, _u8_rows)
 def hash_texts(
     data: NDArray[np.uint8],
     offsets: Integers,
+    lengths: Integers,
     start: NDArray[np.uint64],
     key: NDArray[np.uint64],
     hashes: NDArray[np.uint64],
-) -> int:
-    """Hash texts of at most `LONGEST` bytes; answers how many are longer, whose hashes are not written.
+) -> None:
+    """Hash texts of at most 64 bytes.
 
     Parameters
     ----------
     data, offsets
         See `driftwatch.core.texts.Texts`.
+    lengths
+        What is hashed as each one's length.
     start
         What the four lanes begin with.
     key
-        Of shape ``(1 + LONGEST / 4, 4)``: by what a text's length, and each word, is multiplied for each lane.
+        Of shape ``(17, 4)``: by what the length, and each word of 32 bits, is multiplied for each lane.
     hashes
         Takes the hashes, of shape ``(n, 2)``.
     """
-    n_longer = 0
-    for i in range(offsets.size - 1):
+    for i in range(lengths.size):
         begin, end = offsets[i], offsets[i + 1]
-        size = end - begin
-        if size > LONGEST:
-            n_longer += 1
-            continue
-        length = np.uint64(size)
+        length = np.uint64(lengths[i])
         a, b = start[0] + length * key[0, 0], start[1] + length * key[0, 1]
         c, d = start[2] + length * key[0, 2], start[3] + length * key[0, 3]
         at, row = begin, 1
@@ -69,4 +64,3 @@ def hash_texts(
             c, d = c + word * key[row, 2], d + word * key[row, 3]
         hashes[i, 0] = (a & _UPPER) | (b >> np.uint64(32))
         hashes[i, 1] = (c & _UPPER) | (d >> np.uint64(32))
-    return n_longer

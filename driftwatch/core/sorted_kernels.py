@@ -31,7 +31,6 @@ _u8_read = types.Array(types.uint64, 1, "C", readonly=True)
 _u8_rows = types.Array(types.uint64, 2, "C")
 _u8_rows_read = types.Array(types.uint64, 2, "C", readonly=True)
 _i8 = types.Array(types.int64, 1, "C")
-_b1 = types.Array(types.boolean, 1, "C")
 _u1_rows = types.Array(types.uint8, 2, "C")
 _u1_rows_read = types.Array(types.uint8, 2, "C", readonly=True)
 
@@ -158,43 +157,6 @@ def places_of(high: Halves, asked: Halves, places: Integers) -> int:
                 places[start + i] = at
                 found += 1
     return found
-
-
-@compiled(types.void, _u8_read, _u8_read, _u8_rows_read, _b1)
-def strike_known(high: Halves, low: Halves, asked: Halves, fresh: NDArray[np.bool_]) -> None:
-    """Write False for hashes that are in a run.
-
-    Parameters
-    ----------
-    high, low
-        Halves of the run's hashes; the first ascend.
-    asked
-        Hashes, shape ``(n, 2)``. In any order; sorted ones are looked up faster.
-    fresh
-        Is written to; what is not in the run stays as it is.
-    """
-    if high.size == 0:
-        return
-    guesses = np.empty(_BLOCK, dtype=np.int64)
-    for start in range(0, len(asked), _BLOCK):
-        block = asked[start : start + _BLOCK]
-        _guess(high, block, guesses)
-        for i in range(len(block)):
-            at = _first_from(high, block[i, 0], guesses[i])
-            # Two hashes may share their first half: then the answer may be one further on.
-            while at < high.size and high[at] == block[i, 0]:
-                if low[at] == block[i, 1]:
-                    fresh[start + i] = False
-                    break
-                at += 1
-
-
-@compiled(types.void, _u8_rows_read, _b1)
-def strike_repeated(ranked: Halves, fresh: NDArray[np.bool_]) -> None:
-    """Write False for each of sorted hashes that is the same as the one before it."""
-    for i in range(1, len(ranked)):
-        if ranked[i, 0] == ranked[i - 1, 0] and ranked[i, 1] == ranked[i - 1, 1]:
-            fresh[i] = False
 
 
 @compiled(types.void, _u8_read, _u8_read, _u8_read, _u8_read, _u8, _u8)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +30,11 @@ _LANES = 4
 _MODEL_WORDS = 4
 _HEAD = 2 + _MODEL_WORDS
 _WORDS = _HEAD + _LONGEST // 4
-_DIGEST_BYTES = 64
-_WHOLE_DIGEST = np.array([0, _DIGEST_BYTES], dtype=np.int64)
+_SHIFT = np.uint64(32)
+
+FEW = 256
+"""So many ids are hashed and looked up without compiled loops, which take a second to load: the first events that a
+service is sent wait for nothing."""
 
 Hashes = NDArray[np.uint64]
 """Shape ``(n, 2)``: the two halves of each hash."""
@@ -59,19 +63,36 @@ class IdHash:
 
     def of(self, model: str, ids: Sequence[str]) -> Hashes:
         """One hash an id, which depends on the model, the id and the key alone. No ids give shape ``(0, 2)``."""
-        from driftwatch.core.hash_kernels import hash_texts
-
         start = self._constant + _model_words(model) @ self._of_model
         data, offsets = _encoded(ids)
+        lengths = np.diff(offsets)
+        if lengths.max(initial=0) > _LONGEST:
+            data, offsets = _with_digests(data, offsets)
+        if len(ids) <= FEW:
+            return _few(data, offsets, lengths, start, self._of_texts)
+        from driftwatch.core.hash_kernels import hash_texts
+
         hashes = np.empty((len(ids), 2), dtype=np.uint64)
-        if hash_texts(data, offsets, start, self._of_texts, hashes):
-            for row in np.flatnonzero(np.diff(offsets) > _LONGEST).tolist():
-                # A long id is its length and its digest; no short one has that length.
-                text = data[offsets[row] : offsets[row + 1]].tobytes()
-                of_length = np.uint64(len(text) - _DIGEST_BYTES) * self._of_texts[0]
-                digest = np.frombuffer(hashlib.blake2b(text).digest(), dtype=np.uint8)
-                hash_texts(digest, _WHOLE_DIGEST, start + of_length, self._of_texts, hashes[row : row + 1])
+        hash_texts(data, offsets, lengths, start, self._of_texts, hashes)
         return hashes
+
+
+def _few(
+    data: NDArray[np.uint8],
+    offsets: NDArray[np.int64],
+    lengths: NDArray[np.int64],
+    start: NDArray[np.uint64],
+    key: NDArray[np.uint64],
+) -> Hashes:
+    """What the compiled loop does; see there."""
+    sizes = np.diff(offsets)[:, np.newaxis]
+    n_words = -(-int(sizes.max(initial=0)) // 4)
+    padded = np.zeros((len(lengths), 4 * n_words), dtype=np.uint8)
+    padded[np.arange(4 * n_words) < sizes] = data[offsets[0] : offsets[-1]]
+    lanes = padded.view("<u4").astype(np.uint64) @ key[1 : 1 + n_words]
+    lanes += start + lengths.astype(np.uint64)[:, np.newaxis] * key[0]
+    lanes >>= _SHIFT
+    return (lanes[:, 0::2] << _SHIFT) | lanes[:, 1::2]
 
 
 def _model_words(model: str) -> NDArray[np.uint64]:
@@ -90,3 +111,12 @@ def _encoded(ids: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     offsets = np.zeros(len(ids) + 1, dtype=np.int64)
     np.cumsum(np.fromiter(lengths, dtype=np.int64, count=len(ids)), out=offsets[1:])
     return np.frombuffer(encoded, dtype=np.uint8), offsets
+
+
+def _with_digests(data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """The same with the digest of each long id in its place: no short one has its length."""
+    texts = [data[begin:end].tobytes() for begin, end in pairwise(offsets.tolist())]
+    short = [one if len(one) <= _LONGEST else hashlib.blake2b(one).digest() for one in texts]
+    bounds = np.zeros(len(offsets), dtype=np.int64)
+    np.cumsum(np.fromiter(map(len, short), dtype=np.int64, count=len(short)), out=bounds[1:])
+    return np.frombuffer(b"".join(short), dtype=np.uint8), bounds

@@ -232,7 +232,7 @@ class IdIndex:
             by_stretch.setdefault(row[1] // self._stretch_length, []).append(row)
         for stretch, rows in by_stretch.items():
             hashes = np.frombuffer(b"".join(row[2] for row in rows), dtype="<u8").astype(np.uint64).reshape(-1, 2)
-            # By NumPy: compiled loops are for a service that takes ids in, and this one may wait for long.
+            # Not by compiled loops: a service that comes back may wait for long, and is small until something comes.
             inorder = hashes[np.argsort(hashes[:, 0])]
             self._runs.append(Run.in_order(inorder, stretch=stretch, newest=rows[-1][1], last_number=rows[-1][0]))
         self._clock = max((run.newest for run in self._runs), default=0)

@@ -17,14 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftwatch.crash_points import reached
+from driftwatch.stores import sorted_hashes
 from driftwatch.stores.disk import appearing_whole
 from driftwatch.stores.id_hash import Hashes
 from driftwatch.stores.sorted_files import let_go, mapped, parts
-from driftwatch.stores.sorted_hashes import first_of_each, ranked
+from driftwatch.stores.sorted_hashes import first_of_each, found, ranked
 
 _BYTES_A_HASH = 16
-
-_Halves = tuple[NDArray[np.uint64], NDArray[np.uint64]]
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -87,9 +86,8 @@ class Run:
 
     def strike_known(self, hashes: Hashes, fresh: NDArray[np.bool_]) -> None:
         """Write False for hashes that are in the run. Sorted questions are answered faster."""
-        from driftwatch.core.sorted_kernels import strike_known
-
-        strike_known(self.high, self.low, hashes, fresh)
+        known, _ = found(self.high, self.low.__getitem__, hashes)
+        fresh[known] = False
 
     def let_go(self) -> None:
         """Keep no page of the file in this process's memory."""
@@ -99,7 +97,7 @@ class Run:
 
 def merged(older: Run, newer: Run) -> Run:
     """Two runs of one stretch as a single one in memory."""
-    high, low = _merged((older.high, older.low), (newer.high, newer.low))
+    high, low = sorted_hashes.merged((older.high, older.low), (newer.high, newer.low))
     return Run(
         high=high,
         low=low,
@@ -122,7 +120,7 @@ def written(runs: Sequence[Run], path: Path) -> Run:
     with appearing_whole(path) as temporary, temporary.open("wb") as file:
         for part in parts([run.high for run in runs]):
             pieces = [(run.high[rows], run.low[rows]) for run, rows in zip(runs, part, strict=True)]
-            high, low = reduce(_merged, pieces)
+            high, low = reduce(sorted_hashes.merged, pieces)
             for start, half in ((done, high), (n_ids + done, low)):
                 file.seek(start * half.itemsize)
                 file.write(half.astype("<u8", copy=False).data)
@@ -142,11 +140,3 @@ def fresh(hashes: Hashes, runs: Sequence[Run]) -> NDArray[np.bool_]:
     answer = np.empty(len(order), dtype=np.bool_)
     answer[order] = first
     return answer
-
-
-def _merged(older: _Halves, newer: _Halves) -> _Halves:
-    from driftwatch.core.sorted_kernels import merge_halves
-
-    high, low = np.empty((2, len(older[0]) + len(newer[0])), dtype=np.uint64)
-    merge_halves(*older, *newer, high, low)
-    return high, low

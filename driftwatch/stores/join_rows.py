@@ -22,7 +22,7 @@ from driftwatch.crash_points import reached
 from driftwatch.stores.disk import appearing_whole
 from driftwatch.stores.id_hash import Hashes
 from driftwatch.stores.sorted_files import let_go, mapped, parts
-from driftwatch.stores.sorted_hashes import places
+from driftwatch.stores.sorted_hashes import found
 
 NO_LABEL, NUMBER, NAME, GONE = range(4)
 """What the field ``state`` says: no label yet, a number, the number of a name; the row counts no longer."""
@@ -122,8 +122,8 @@ class Run:
         """A run in memory, of rows in any order, which are its own from now on; the last of an id counts."""
         # What was asked for by hash is in order already.
         in_order = bool((high[1:] > high[:-1]).all())
-        found = {"high": np.ascontiguousarray(high), "rows": rows} if in_order else _united([(high, rows)])
-        return cls(**found, last_number=number, numbers=(number,))
+        whole = {"high": np.ascontiguousarray(high), "rows": rows} if in_order else _united([(high, rows)])
+        return cls(**whole, last_number=number, numbers=(number,))
 
     @classmethod
     def from_bytes(cls, data: bytes, width: int, *, number: int) -> Run:
@@ -168,23 +168,8 @@ class Run:
         )
 
     def find(self, hashes: Hashes) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Which of the hashes are in the run, and where. Sorted questions are answered faster."""
-        asked, position = places(self.high, hashes)
-        known, where = [asked[:0]], [position[:0]]
-        while len(asked):
-            same = self._lows(position) == hashes[asked, 1]
-            known.append(asked[same])
-            where.append(position[same])
-            # Two hashes may share their first half: then the answer may be one further on.
-            asked, position = asked[~same], position[~same] + 1
-            inside = position < len(self)
-            asked, position = asked[inside], position[inside]
-            alike = self.high[position] == hashes[asked, 0]
-            asked, position = asked[alike], position[alike]
-        if len(known) <= 2:
-            return known[-1], where[-1]
-        order = np.argsort(np.concatenate(known))
-        return np.concatenate(known)[order], np.concatenate(where)[order]
+        """Which of the hashes are in the run, and where. Questions are sorted."""
+        return found(self.high, self._lows, hashes)
 
     def take(self, positions: NDArray[np.intp]) -> Rows:
         """Copies of rows by ascending position."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from driftwatch.core.texts import Texts
+from driftwatch.stores import id_hash
 from driftwatch.stores.id_hash import KEY_BYTES, IdHash
 
 HASH = IdHash(b"k" * KEY_BYTES)
@@ -57,19 +60,37 @@ def defined(model: str, one: str) -> list[int]:
     return [lanes[0] << 32 | lanes[1], lanes[2] << 32 | lanes[3]]
 
 
-@given(st.lists(st.one_of(IDS, st.text(st.characters(categories=["Cs", "Lu"]), max_size=30)), max_size=8))
-@example(["a" * 63, "a" * 64, "a" * 65, "a" * 1_000, "", "abcdef"])
-@example(["\ud800", "é" * 32, "é" * 33, "\U0010ffff" * 16])
-def test_the_hash_of_an_id_never_changes(ids: list[str]) -> None:
-    assert HASH.of("m", ids).tolist() == [defined("m", one) for one in ids]
+@contextmanager
+def few(number: int) -> Iterator[None]:
+    """Up to so many ids are hashed without the compiled loop."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(id_hash, "FEW", number)
+        yield
 
 
+BOTH_WAYS = pytest.mark.parametrize("number", [-1, 1_000_000], ids=["compiled", "not compiled"])
+
+
+@BOTH_WAYS
+@given(ids=st.lists(st.one_of(IDS, st.text(st.characters(categories=["Cs", "Lu"]), max_size=30)), max_size=8))
+@example(ids=["a" * 63, "a" * 64, "a" * 65, "a" * 1_000, "", "abcdef"])
+@example(ids=["\ud800", "é" * 32, "é" * 33, "\U0010ffff" * 16])
+def test_the_hash_of_an_id_never_changes(number: int, ids: list[str]) -> None:
+    with few(number):
+        assert HASH.of("m", ids).tolist() == [defined("m", one) for one in ids]
+
+
+@BOTH_WAYS
 @pytest.mark.parametrize("kind", [np.int32, np.int64])
-def test_ids_in_the_middle_of_a_piece_have_their_own_hashes(kind: type[np.int32] | type[np.int64]) -> None:
-    ids = ["ab", "x" * 70, "", "née", "abcdefgh"]
+@pytest.mark.parametrize("long", ["x" * 70, "x" * 60])
+def test_ids_in_the_middle_of_a_piece_have_their_own_hashes(
+    number: int, kind: type[np.int32] | type[np.int64], long: str
+) -> None:
+    ids = ["ab", long, "", "née", "abcdefgh"]
     texts = Texts.of(ids)
     middle = Texts(texts.data, texts.offsets.astype(kind)[1:-1])
-    assert HASH.of("m", middle).tolist() == [defined("m", one) for one in ids[1:-1]]
+    with few(number):
+        assert HASH.of("m", middle).tolist() == [defined("m", one) for one in ids[1:-1]]
 
 
 def test_every_bit_is_set_about_half_the_time() -> None:

@@ -44,18 +44,23 @@ print("pandas" in sys.modules)
 
 OPEN_WHAT_HOLDS_IDS = """
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from driftwatch.stores.spool import SqliteSpool
 from driftwatch.stores.state import SqlState
+from driftwatch.testing import prediction_batch
 
 folder = Path(sys.argv[1])
-SqliteSpool(folder / "spool.db").close()
+spool = SqliteSpool(folder / "spool.db")
+spool.append(prediction_batch(["a", "e"], {"x": [1.0, 2.0]}), datetime.now(UTC)).result()
+spool.remove_through(spool.last_sequence())
+spool.close()
 SqlState.open(f"sqlite:///{folder}/state.db").close()
 print("numba" in sys.modules)
 """
 
 
-def test_a_service_that_comes_back_loads_no_compiled_loops_before_something_comes(tmp_path: Path) -> None:
+def test_the_first_events_of_a_service_that_comes_back_wait_for_no_compiled_loops_to_load(tmp_path: Path) -> None:
     received = datetime.now(UTC)
     spool, state = SqliteSpool(tmp_path / "spool.db"), SqlState.open(f"sqlite:///{tmp_path}/state.db")
     with closing(spool), closing(state):

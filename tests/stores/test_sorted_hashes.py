@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import mmap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from driftwatch.core import sorted_kernels
-from driftwatch.core.sorted_kernels import put_in_order, strike_known
+from driftwatch.core.sorted_kernels import put_in_order
+from driftwatch.stores import sorted_hashes
 from driftwatch.stores.id_hash import Hashes
 from driftwatch.stores.id_runs import Run, fresh, written
-from driftwatch.stores.sorted_hashes import places, ranked
+from driftwatch.stores.sorted_hashes import found, merged, ranked
 
 LAST = 2**64 - 1
 HALF = st.one_of(
@@ -52,10 +55,26 @@ def spread(kind: str, size: int) -> NDArray[np.uint64]:
 KINDS = ["evenly", "in one corner", "in the last corner", "in two heaps", "by their logarithm"]
 
 
-@given(PAIRS)
-@example([(3, 1)] * 40 + [(3, 0)] * 2)
-def test_hashes_are_sorted_by_both_halves_and_equal_ones_stay_in_order(pairs: list[tuple[int, int]]) -> None:
-    order, inorder = ranked(hashes(pairs))
+@contextmanager
+def few(number: int) -> Iterator[None]:
+    """Up to so many hashes are handled without compiled loops."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sorted_hashes, "FEW", number)
+        patch.setattr(sorted_hashes, "_FEW_MERGED", number)
+        yield
+
+
+BOTH_WAYS = pytest.mark.parametrize("number", [0, 1_000_000], ids=["compiled", "not compiled"])
+
+
+@BOTH_WAYS
+@given(pairs=PAIRS)
+@example(pairs=[(3, 1)] * 40 + [(3, 0)] * 2)
+def test_hashes_are_sorted_by_both_halves_and_equal_ones_stay_in_order(
+    number: int, pairs: list[tuple[int, int]]
+) -> None:
+    with few(number):
+        order, inorder = ranked(hashes(pairs))
     assert order.tolist() == sorted(range(len(pairs)), key=pairs.__getitem__)
     assert [tuple(one) for one in inorder.tolist()] == sorted(pairs)
 
@@ -75,38 +94,43 @@ def test_only_hashes_that_are_spread_evenly_are_sorted_by_their_leading_bits(kin
     assert put_in_order(some, np.empty(5_000, dtype=np.int64), np.empty_like(some)) is is_quick
 
 
-@given(PAIRS, PAIRS)
-def test_a_hash_is_struck_where_a_set_of_the_run_has_it(
-    known: list[tuple[int, int]], asked: list[tuple[int, int]]
+@BOTH_WAYS
+@given(known=PAIRS, asked=PAIRS)
+def test_what_is_found_is_what_a_dictionary_of_the_run_has(
+    number: int, known: list[tuple[int, int]], asked: list[tuple[int, int]]
 ) -> None:
-    run = Run.of(hashes(known), stretch=0, newest=0, last_number=0)
-    left = np.ones(len(asked), dtype=np.bool_)
-    run.strike_known(hashes(asked), left)
-    assert left.tolist() == [pair not in set(known) for pair in asked]
+    run = sorted(set(known))
+    high, low = np.ascontiguousarray(hashes(run).T)
+    with few(number):
+        there, where = found(high, low.__getitem__, hashes(asked))
+    places = {pair: at for at, pair in enumerate(run)}
+    expected = [(at, places[pair]) for at, pair in enumerate(asked) if pair in places]
+    assert list(zip(there.tolist(), where.tolist(), strict=True)) == expected
 
 
-@given(PAIRS, PAIRS)
-def test_places_are_those_of_the_first_equal_halves(known: list[tuple[int, int]], asked: list[tuple[int, int]]) -> None:
-    high = sorted(half for half, _ in known)
-    found, where = places(np.array(high, dtype=np.uint64), hashes(asked))
-    expected = {at: high.index(half) for at, (half, _) in enumerate(asked) if half in high}
-    assert dict(zip(found.tolist(), where.tolist(), strict=True)) == expected
+@BOTH_WAYS
+@given(one=PAIRS, other=PAIRS)
+def test_two_runs_are_merged_in_order(number: int, one: list[tuple[int, int]], other: list[tuple[int, int]]) -> None:
+    older, newer = (Run.of(hashes(pairs), stretch=0, newest=0, last_number=0) for pairs in (one, other))
+    with few(number):
+        high, low = merged((older.high, older.low), (newer.high, newer.low))
+    assert high.tolist() == sorted(half for half, _ in one + other)
+    assert sorted(zip(high.tolist(), low.tolist(), strict=True)) == sorted(one + other)
 
 
+@BOTH_WAYS
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("size", [1, 15, 16, 17, 300, 20_000])
-def test_a_long_run_answers_as_a_set_does_however_its_hashes_are_spread(kind: str, size: int) -> None:
+def test_a_long_run_answers_as_a_set_does_however_its_hashes_are_spread(number: int, kind: str, size: int) -> None:
     high = np.unique(spread(kind, size))
     # Every hash, what lies just before and behind it, both ends, and strangers.
     ends = np.array([0, LAST], dtype=np.uint64)
     asked = np.concatenate([high, high - np.uint64(1), high + np.uint64(1), ends, spread("evenly", 500)])
     known = set(high.tolist())
     expected = np.array([half in known for half in asked.tolist()])
-    left = np.ones(len(asked), dtype=np.bool_)
-    strike_known(high, high, np.stack([asked, asked], axis=1), left)
-    assert np.array_equal(left, ~expected)
-    found, where = places(high, np.stack([asked, asked], axis=1))
-    assert np.array_equal(found, np.flatnonzero(expected))
+    with few(number):
+        there, where = found(high, high.__getitem__, np.stack([asked, asked], axis=1))
+    assert np.array_equal(there, np.flatnonzero(expected))
     assert np.array_equal(where, np.searchsorted(high, asked[expected]))
 
 
@@ -131,17 +155,20 @@ def test_the_worst_guess_costs_twice_the_logarithm_of_a_run_and_one_glance(guess
         assert high.looks <= sorted_kernels._GLANCE + 2 * 16
 
 
-def test_an_id_is_fresh_once_though_another_with_its_first_half_lies_between() -> None:
-    assert fresh(hashes([(0, 0), (0, 7), (0, 0)]), []).tolist() == [True, True, False]
+@BOTH_WAYS
+def test_an_id_is_fresh_once_though_another_with_its_first_half_lies_between(number: int) -> None:
+    with few(number):
+        assert fresh(hashes([(0, 0), (0, 7), (0, 0)]), []).tolist() == [True, True, False]
 
 
-def test_nothing_is_known_to_an_empty_run_and_nothing_asked_of_a_full_one() -> None:
+@BOTH_WAYS
+def test_nothing_is_known_to_an_empty_run_and_nothing_asked_of_a_full_one(number: int) -> None:
     empty = np.empty((0, 2), dtype=np.uint64)
     some = hashes([(0, 0), (LAST, LAST)])
-    runs = [Run.of(one, stretch=0, newest=0, last_number=0) for one in (empty, some)]
-    assert fresh(some, runs[:1]).tolist() == [True, True]
-    assert fresh(empty, runs).tolist() == []
-    assert places(empty[:, 0].copy(), some)[0].tolist() == []
+    with few(number):
+        runs = [Run.of(one, stretch=0, newest=0, last_number=0) for one in (empty, some)]
+        assert fresh(some, runs[:1]).tolist() == [True, True]
+        assert fresh(empty, runs).tolist() == []
 
 
 def test_a_run_is_looked_up_where_it_lies_in_a_file(tmp_path: Path) -> None:
