@@ -73,8 +73,9 @@ def found(high: Halves, lows: Callable[[Positions], Halves], hashes: Hashes) -> 
         where.append(position[same])
         # Two hashes may share their first half: then the answer may be one further on.
         asked, position = asked[~same], position[~same] + 1
-        asked, position = _kept(position < len(high), asked, position)
-        asked, position = _kept(high[position] == hashes[asked, 0], asked, position)
+        asked, position = asked[position < len(high)], position[position < len(high)]
+        alike = high[position] == hashes[asked, 0]
+        asked, position = asked[alike], position[alike]
     if len(known) <= 2:
         return known[-1], where[-1]
     order = np.argsort(np.concatenate(known))
@@ -104,12 +105,9 @@ def _alike(high: Halves, hashes: Hashes) -> tuple[Positions, Positions]:
         asked = np.flatnonzero(places >= 0) if n_found else np.empty(0, dtype=np.intp)
         return asked, places[asked].astype(np.intp, copy=False)
     position = np.searchsorted(high, hashes[:, 0])
-    asked, position = _kept(position < len(high), np.arange(len(hashes)), position)
-    return _kept(high[position] == hashes[asked, 0], asked, position)
-
-
-def _kept(mask: NDArray[np.bool_], asked: Positions, position: Positions) -> tuple[Positions, Positions]:
-    return asked[mask], position[mask]
+    asked = np.flatnonzero(position < len(high))
+    asked = asked[high[position[asked]] == hashes[asked, 0]]
+    return asked, position[asked]
 
 
 __all__ = ["first_of_each", "found", "merged", "ranked"]
