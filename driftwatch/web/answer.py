@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 
+import msgspec
 from starlette.types import Send
 
 JSON = "application/json"
@@ -23,12 +23,15 @@ ALWAYS: HeaderPairs = (
 def _head(content_type: str) -> bytes:
     # Only an empty body is of no type.
     typed = [(b"content-type", content_type.encode("latin-1"))] if content_type else []
-    lines = [*typed, *ALWAYS]
-    return b"".join(b"%b: %b\r\n" % line for line in lines) + b"content-length: "
+    return lines_of((*typed, *ALWAYS)) + b"content-length: "
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+def lines_of(headers: HeaderPairs) -> bytes:
+    """Headers as they are written, each line with its end."""
+    return b"".join(b"%b: %b\r\n" % pair for pair in headers)
+
+
+class Answer(msgspec.Struct, frozen=True):
     """A finished HTTP answer. ``headers`` come on top of the content type, the length and the usual ones.
 
     An empty content type is left out, for an empty body.
@@ -48,9 +51,10 @@ class Answer:
             *self.headers,
         ]
 
-    def in_one_piece(self) -> bytes | None:
-        """Its headers as they are written, without those of the server; None where it has some of its own."""
-        return None if self.headers else _head(self.content_type) + b"%d\r\n" % len(self.body)
+    def head_lines(self) -> bytes:
+        """All headers as they are written, each line with its end."""
+        usual = _head(self.content_type) + b"%d\r\n" % len(self.body)
+        return usual + lines_of(self.headers) if self.headers else usual
 
     async def send(self, send: Send, *, head: bool = False) -> None:
         """Send it; with ``head`` without the body."""
@@ -58,4 +62,4 @@ class Answer:
         await send({"type": "http.response.body", "body": b"" if head else self.body})
 
 
-__all__ = ["ALWAYS", "JSON", "Answer", "HeaderPairs"]
+__all__ = ["ALWAYS", "JSON", "Answer", "HeaderPairs", "lines_of"]

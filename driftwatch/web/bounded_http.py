@@ -4,6 +4,9 @@ The parser has none: it keeps a header in memory for as long as the client goes 
 sees the request. A head that is too large is answered with 431, one that never ends is given up. It may be larger by
 what comes in one read of the connection.
 
+A connection is given up, too, when it is idle for too long. uvicorn would set and take back a timer for each request;
+here one timer a connection looks at a time stamp.
+
 uvicorn's own bound on connections answers a bare 503. This one says what is the matter, and when to come back.
 """
 
@@ -14,17 +17,13 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
-
+from driftwatch.web.direct_http import DirectHttp
 from driftwatch.web.problems import problem
+from driftwatch.web.whole_answers import CLOSE, in_one_piece
 
 MOST_CONNECTIONS = 1_000
 HEAD_SECONDS = 30.0
 """How long a client may take to send a head; it is given up before twice that."""
-
-
-CYCLE = "driftwatch.cycle"
-"""In the state of a request's scope: what `write_whole` takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,56 +45,27 @@ async def too_busy(scope: Any, receive: Any, send: Any) -> None:
         HTTPStatus.SERVICE_UNAVAILABLE,
         "too-busy",
         "The service has as many connections as it takes. Come back in a few seconds, or keep fewer open.",
-        headers=((b"connection", b"close"),),
+        headers=(CLOSE,),
     )
     await answer.send(send)
 
 
-def write_whole(cycle: RequestResponseCycle, status: int, head: bytes, body: bytes) -> bool:
-    """Write an answer of an application at once: head and body in one piece, in place of two ASGI messages.
-
-    Parameters
-    ----------
-    cycle
-        uvicorn's, of the request: what stands in the scope's state under `CYCLE`.
-    status, body
-        Of the answer; the request is no HEAD.
-    head
-        Lines of headers, the length of the body among them.
-
-    Returns
-    -------
-    written
-        False where the usual way is to be taken: the client is gone or slow, or the connection is to end.
-    """
-    if cycle.disconnected or cycle.response_started or cycle.flow.write_paused or not cycle.keep_alive:
-        return False
-    cycle.response_started = cycle.response_complete = True
-    cycle.waiting_for_100_continue = False
-    server = b"".join(b"%b: %b\r\n" % line for line in cycle.default_headers)
-    cycle.transport.write(b"".join((STATUS_LINE[status], server, head, b"\r\n", body)))
-    cycle.message_event.set()
-    cycle.on_response()
-    return True
-
-
-class _BoundedHttp(HttpToolsProtocol):
+class _BoundedHttp(DirectHttp):
     limits: HeadLimits
     most_connections: int
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self._served = self.app
         self._got_on = False
         self._read_bytes = 0
         self._unparsed_bytes = 0
         self._refused = False
         self._patience: asyncio.TimerHandle | None = None
-        self._head_due: float | None = None
+        self._due: float | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._head_due = self.loop.time() + HEAD_SECONDS
+        self._due = self.loop.time() + HEAD_SECONDS
         self._look_later()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -109,7 +79,7 @@ class _BoundedHttp(HttpToolsProtocol):
             return
         self._got_on = False
         self._read_bytes = len(data)
-        HttpToolsProtocol.data_received(self, data)
+        DirectHttp.data_received(self, data)
         if self._got_on:
             self._unparsed_bytes = 0
             return
@@ -119,31 +89,38 @@ class _BoundedHttp(HttpToolsProtocol):
             self._refuse()
 
     def on_message_begin(self) -> None:
-        HttpToolsProtocol.on_message_begin(self)
+        DirectHttp.on_message_begin(self)
         self._got_on = True
-        self._head_due = self.loop.time() + HEAD_SECONDS
+        self._due = self.loop.time() + HEAD_SECONDS
 
     def on_headers_complete(self) -> None:
         self._got_on = True
-        self._head_due = None
+        self._due = None
         if self._is_large():
             self._refuse()
         if not self._refused:
             most = self.most_connections
             is_busy = len(self.connections) > most or len(self.tasks) >= most
             self.app = too_busy if is_busy else self._served
-            HttpToolsProtocol.on_headers_complete(self)
-            self.scope["state"][CYCLE] = self.cycle
+            DirectHttp.on_headers_complete(self)
 
     def on_body(self, body: bytes) -> None:
         self._got_on = True
         if not self._refused:
-            HttpToolsProtocol.on_body(self, body)
+            DirectHttp.on_body(self, body)
 
     def on_message_complete(self) -> None:
         self._got_on = True
         if not self._refused:
-            HttpToolsProtocol.on_message_complete(self)
+            DirectHttp.on_message_complete(self)
+
+    def on_response_complete(self) -> None:
+        if self.pipeline or self.flow.read_paused or self.transport.is_closing():
+            DirectHttp.on_response_complete(self)
+            return
+        # Nothing is to be read or begun: what is left of it is to count, and to see that a next request comes.
+        self.server_state.total_requests += 1
+        self._due = self.loop.time() + self.timeout_keep_alive
 
     def _is_large(self) -> bool:
         most = self.limits.total_bytes
@@ -158,7 +135,7 @@ class _BoundedHttp(HttpToolsProtocol):
         if self._refused:
             return
         self._refused = True
-        if not self._answering() and not self.transport.is_closing():
+        if not self.is_answering() and not self.transport.is_closing():
             self.transport.write(self._too_large())
         self.transport.close()
 
@@ -168,22 +145,21 @@ class _BoundedHttp(HttpToolsProtocol):
             "too-large",
             f"The address and headers may hold at most {self.limits.total_bytes:,} bytes, "
             f"in at most {self.limits.headers:,} headers.",
-            headers=((b"connection", b"close"),),
+            headers=(CLOSE,),
         )
-        head = b"".join(b"%b: %b\r\n" % pair for pair in answer.header_pairs())
-        return b"HTTP/1.1 431 Request Header Fields Too Large\r\n%b\r\n%b" % (head, answer.body)
-
-    def _answering(self) -> bool:
-        cycle: RequestResponseCycle | None = self.cycle
-        return cycle is not None and not cycle.response_complete
+        return in_one_piece(answer, self.server_state.default_headers)
 
     def _look_later(self) -> None:
-        # One timer a connection, not one a request: a request costs a look at the clock.
-        self._patience = self.loop.call_later(HEAD_SECONDS, self._look_for_head)
+        # As often as the shortest time that a connection may be given, none is missed by more than a look.
+        now = self.loop.time()
+        seconds = min(HEAD_SECONDS, self.timeout_keep_alive)
+        if self._due is not None and self._due > now:
+            seconds = min(seconds, self._due - now)
+        self._patience = self.loop.call_later(seconds, self._look)
 
-    def _look_for_head(self) -> None:
+    def _look(self) -> None:
         # A request that was sent ahead is not read to its end before the one in front is answered.
-        if self._head_due is None or self._head_due > self.loop.time() or self._answering():
+        if self._due is None or self._due > self.loop.time() or self.is_answering():
             self._look_later()
         elif not self.transport.is_closing():
             self.transport.close()

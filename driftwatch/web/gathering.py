@@ -7,9 +7,12 @@ under way the next one gathers: a busy service takes large groups, an idle one e
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
+
+import msgspec
 
 from driftwatch.errors import DriftwatchError
 from driftwatch.pipeline.ingest import Submission
@@ -18,12 +21,13 @@ from driftwatch.wire.native import Rejection
 MOST_EVENTS = 1_000
 """Of one group: nobody waits behind more."""
 
+_LOGGER = logging.getLogger(__name__)
+
 KeyT = TypeVar("KeyT")
 EventT = TypeVar("EventT")
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, gc=False):
     """What became of one event, once it is durable or refused."""
 
     prediction_id: str = ""
@@ -31,10 +35,10 @@ class Outcome:
     rejection: Rejection | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting(Generic[EventT]):
-    event: EventT
-    outcome: asyncio.Future[Outcome]
+Then = Callable[[Outcome | BaseException], None]
+"""What is to be done with an outcome, or with the error in its place: a `DriftwatchError` holds for the whole group."""
+
+_Waiting = tuple[EventT, Then]
 
 
 @dataclass(slots=True)
@@ -58,30 +62,20 @@ class Gathering(Generic[KeyT, EventT]):
         self._submit = submit
         self._lines: dict[KeyT, _Line[EventT]] = {}
 
-    async def take(self, key: KeyT, event: EventT) -> Outcome:
-        """Wait until the event is durable, or refused.
-
-        Raises
-        ------
-        DriftwatchError
-            As ``submit`` and the spool do; it then holds for every event of the group.
-        """
-        loop = asyncio.get_running_loop()
+    def put(self, key: KeyT, event: EventT, then: Then) -> None:
+        """Take an event; ``then`` is called when it is durable, or refused, and not before this returns."""
         line = self._lines.get(key)
         if line is None:
             # Those that arrived together with this one are read before the next turn of the loop.
             line = self._lines[key] = _Line()
+            loop = asyncio.get_running_loop()
             loop.call_soon(self._go_on, loop, key)
-        one = _Waiting(event, loop.create_future())
-        line.waiting.append(one)
-        return await one.outcome
+        line.waiting.append((event, then))
 
     def _go_on(self, loop: asyncio.AbstractEventLoop, key: KeyT) -> None:
         """Send the next group where none is under way."""
         line = self._lines[key]
         while not line.under_way:
-            # A request that was given up does not take part.
-            line.waiting = [one for one in line.waiting if not one.outcome.done()]
             group, line.waiting = line.waiting[:MOST_EVENTS], line.waiting[MOST_EVENTS:]
             if not group:
                 del self._lines[key]
@@ -92,56 +86,59 @@ class Gathering(Generic[KeyT, EventT]):
         self, loop: asyncio.AbstractEventLoop, key: KeyT, line: _Line[EventT], group: list[_Waiting[EventT]]
     ) -> None:
         try:
-            submission = self._submit(key, [one.event for one in group])
+            submission = self._submit(key, [event for event, _ in group])
         except Exception as error:  # noqa: BLE001 - each of them answers its own request with it
             if isinstance(error, DriftwatchError) or len(group) == 1:
-                _fail(group, error)
+                _tell(group, [error] * len(group))
             else:
                 # An event that nobody foresaw must not take its neighbours with it.
                 for one in group:
                     self._send(loop, key, line, [one])
             return
-        left = len(submission.receipts)
-        if not left:
-            _settle(group, submission)
+        if not submission.receipts:
+            _tell(group, _outcomes(submission, len(group)))
             return
         line.under_way += 1
+        left = len(submission.receipts)
+        # Taken out when it is written: a receipt keeps what it calls, and would keep itself by way of the submission.
+        under_way = [(group, submission)]
 
         def written() -> None:
             nonlocal left
             left -= 1
             if left == 0:
                 line.under_way -= 1
-                _settle(group, submission)
+                members, done = under_way.pop()
+                _tell(members, _outcomes(done, len(members)))
                 self._go_on(loop, key)
 
         for receipt in submission.receipts:
             receipt.add_done_callback(lambda _: loop.call_soon_threadsafe(written))
 
 
-def _settle(group: Sequence[_Waiting[EventT]], submission: Submission) -> None:
-    found: dict[int, Outcome | BaseException] = {one.index: Outcome(rejection=one) for one in submission.rejections}
-    ids = iter(submission.prediction_ids)
-    named = {position: next(ids) for position in range(len(group)) if position not in found}
+def _outcomes(submission: Submission, count: int) -> Sequence[Outcome | BaseException]:
+    refused = {one.index: Outcome(rejection=one) for one in submission.rejections}
+    found: list[Outcome | BaseException] = [refused.get(position, _NOTHING) for position in range(count)]
+    good = (position for position in range(count) if position not in refused)
+    ids = dict(zip(good, submission.prediction_ids, strict=True))
     for positions, receipt in zip(submission.positions, submission.receipts, strict=True):
         problem = receipt.exception()
-        duplicates = set() if problem else set(receipt.result().duplicates)
+        duplicates = frozenset() if problem else frozenset(receipt.result().duplicates)
         for row, position in enumerate(positions):
-            found[position] = problem or Outcome(named[position], row in duplicates)
-    for position, one in enumerate(group):
-        outcome = found[position]
-        if one.outcome.done():
-            continue
-        if isinstance(outcome, BaseException):
-            one.outcome.set_exception(outcome)
-        else:
-            one.outcome.set_result(outcome)
+            found[position] = problem or Outcome(ids[position], row in duplicates)
+    return found
 
 
-def _fail(group: Sequence[_Waiting[EventT]], error: Exception) -> None:
-    for one in group:
-        if not one.outcome.done():
-            one.outcome.set_exception(error)
+_NOTHING = Outcome()
 
 
-__all__ = ["Gathering", "Outcome"]
+def _tell(group: Sequence[_Waiting[EventT]], outcomes: Sequence[Outcome | BaseException]) -> None:
+    for (_, then), outcome in zip(group, outcomes, strict=True):
+        try:
+            then(outcome)
+        except Exception:
+            # The others are to hear of theirs, and the next group is to go.
+            _LOGGER.exception("An outcome was not told")
+
+
+__all__ = ["Gathering", "Outcome", "Then"]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
 from enum import StrEnum
-from functools import lru_cache
+from functools import lru_cache, partial
 from http import HTTPStatus
 from typing import cast
 
@@ -26,12 +26,17 @@ from driftwatch.web.problems import problem, problem_of, sentence
 from driftwatch.wire import FORMATS, Format
 from driftwatch.wire.columnar import LabelColumns, PredictionColumns
 from driftwatch.wire.json_texts import json_list
-from driftwatch.wire.native import Decoded, LabelEvent, PredictionEvent, Rejection
+from driftwatch.wire.native import JSON, Decoded, LabelEvent, PredictionEvent, Rejection
 from driftwatch.wire.typed_json import TypedEvent, TypedJson
 
 _TO_THREAD_BYTES = 32 * 1024
 """From here on, decoding would keep the event loop from other requests for longer than a thread costs."""
 
+USUAL_TYPE = "application/json"
+"""The content type of a body that has none."""
+
+Then = Callable[[Answer | BaseException], None]
+"""What is to be done with an answer, or with an error that nobody foresaw."""
 
 AnyDecoded = Decoded[PredictionEvent] | Decoded[LabelEvent] | PredictionColumns | LabelColumns
 
@@ -66,8 +71,9 @@ class IngestRoutes:
         """Decode, check, spool; answer when everything that was taken is durable."""
         if not is_model_name(model):
             return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-input", NAME_RULE, field="model")
+        content_type = headers.get("content-type", USUAL_TYPE)
         try:
-            wire_format = _format_of(headers)
+            wire_format = _format_called(content_type)
         except EventError as error:
             return problem(
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -76,33 +82,75 @@ class IngestRoutes:
                 field=error.field,
                 headers=((b"accept-post", ", ".join(FORMATS).encode()),),
             )
+        alone: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        if self.take_one(kind, model, content_type, body, partial(_settle, alone)):
+            return await alone
         try:
             if len(body) >= _TO_THREAD_BYTES:
                 decoded, submission = await asyncio.to_thread(self._submitted, kind, model, body, wire_format)
             else:
-                typed = self._ingest.typed_json(model) if kind is Kind.PREDICTIONS else None
-                if typed is not None and (one := typed[0].one(wire_format, body, typed[1])) is not None:
-                    return _answer_of_one(await self._typed_predictions.take((model, typed[0]), one))
-                decoded = self._decoded(kind, model, body, wire_format)
-                if isinstance(decoded, Decoded) and decoded.single and decoded.rows:
-                    return _answer_of_one(await self._single(kind, model, decoded.rows[0][1]))
-                submission = self._submit(kind, model, decoded)
+                decoded, submission = self._submitted(kind, model, body, wire_format)
             receipts = [await _receipt(one) for one in submission.receipts]
         except _Unreadable as unreadable:
             found = unreadable.error
             detail = f"{found.problem} {found.remedy}" if found.remedy else found.problem
             return problem(HTTPStatus.BAD_REQUEST, "unreadable-body", detail, field=found.field)
         except DriftwatchError as refused:
-            if isinstance(refused, StoreError):
-                reason = "no_room" if isinstance(refused, StoreFull) else "store_trouble"
-                self._telemetry.count("requests_refused_total", kind=kind.value, reason=reason)
-            return problem_of(refused)
+            return self._refused(kind, refused)
         return _answer(isinstance(decoded, Decoded) and decoded.single, submission, receipts)
 
-    async def _single(self, kind: Kind, model: str, event: PredictionEvent | LabelEvent) -> Outcome:
-        if isinstance(event, PredictionEvent):
-            return await self._single_predictions.take(model, event)
-        return await self._single_labels.take(model, event)
+    def take_one(self, kind: Kind, model: str, content_type: str, body: bytes, then: Then) -> bool:
+        """Take an event that is alone in its body, as `take` does, with a call in place of waiting.
+
+        Parameters
+        ----------
+        kind, content_type, body
+            What was sent.
+        model
+            A name that a model may have.
+        then
+            Is called with the answer, or with an error that nobody foresaw, after this returned.
+
+        Returns
+        -------
+        taken
+            False where the body is large, holds anything else, or cannot be read: `take` says what is the matter.
+        """
+        if body[:1] != b"{" or len(body) >= _TO_THREAD_BYTES:
+            return False
+        try:
+            wire_format = _format_called(content_type)
+            if wire_format is not JSON:
+                return False
+            typed = self._ingest.typed_json(model) if kind is Kind.PREDICTIONS else None
+            event = None if typed is None else typed[0].one(wire_format, body, typed[1])
+            decoded = _decoded(kind, body, wire_format) if event is None else None
+        except (EventError, _Unreadable):
+            return False
+
+        def tell(outcome: Outcome | BaseException) -> None:
+            if isinstance(outcome, Outcome):
+                then(_answer_of_one(outcome))
+            else:
+                then(self._refused(kind, outcome) if isinstance(outcome, DriftwatchError) else outcome)
+
+        if event is not None and typed is not None:
+            self._typed_predictions.put((model, typed[0]), event, tell)
+            return True
+        if not (isinstance(decoded, Decoded) and decoded.single and decoded.rows):
+            return False
+        (_, alone), *_ = decoded.rows
+        if isinstance(alone, PredictionEvent):
+            self._single_predictions.put(model, alone, tell)
+        else:
+            self._single_labels.put(model, alone, tell)
+        return True
+
+    def _refused(self, kind: Kind, error: DriftwatchError) -> Answer:
+        if isinstance(error, StoreError):
+            reason = "no_room" if isinstance(error, StoreFull) else "store_trouble"
+            self._telemetry.count("requests_refused_total", kind=kind.value, reason=reason)
+        return problem_of(error)
 
     def _submit_typed(self, key: tuple[str, TypedJson], events: list[TypedEvent]) -> Submission:
         model, reader = key
@@ -151,10 +199,6 @@ class _Unreadable(Exception):
         super().__init__(str(error))
 
 
-def _format_of(headers: Mapping[str, str]) -> Format:
-    return _format_called(headers.get("content-type", "application/json"))
-
-
 @lru_cache(maxsize=64)
 def _format_called(content_type: str) -> Format:
     given, _, parameters = content_type.partition(";")
@@ -179,6 +223,15 @@ def _decoded(kind: Kind, body: bytes, wire_format: Format) -> AnyDecoded:
 async def _receipt(future: Future[SpoolReceipt]) -> SpoolReceipt:
     # Shielded: a request that is given up must not take back what others wait for in the same commit.
     return await asyncio.shield(asyncio.wrap_future(future))
+
+
+def _settle(waiting: asyncio.Future[Answer], found: Answer | BaseException) -> None:
+    if waiting.done():
+        return
+    if isinstance(found, BaseException):
+        waiting.set_exception(found)
+    else:
+        waiting.set_result(found)
 
 
 def _answer_of_one(outcome: Outcome) -> Answer:
@@ -214,4 +267,4 @@ def _refusal(*, single: bool, refused: list[Refused]) -> Answer:
     return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-input", detail, field=first.field, rejected=refused)
 
 
-__all__ = ["IngestRoutes", "Kind", "Taken"]
+__all__ = ["USUAL_TYPE", "IngestRoutes", "Kind", "Taken"]

@@ -11,7 +11,7 @@ import pytest
 from driftwatch.errors import StoreFull, UnknownModel
 from driftwatch.pipeline.ingest import Submission
 from driftwatch.ports import SpoolReceipt
-from driftwatch.web.gathering import MOST_EVENTS, Gathering
+from driftwatch.web.gathering import MOST_EVENTS, Gathering, Outcome
 from driftwatch.wire.native import Rejection
 
 
@@ -54,8 +54,22 @@ async def turns() -> None:
         await asyncio.sleep(0)
 
 
-def sent(gathering: Gathering[str, str], *events: str) -> list[asyncio.Task]:
-    return [asyncio.create_task(gathering.take("flights", event)) for event in events]
+def sent(gathering: Gathering[str, str], *events: str) -> list[asyncio.Future[Outcome]]:
+    return [put(gathering, event) for event in events]
+
+
+def put(gathering: Gathering[str, str], event: str) -> asyncio.Future[Outcome]:
+    """An event's outcome, to be waited for."""
+    waiting: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+
+    def then(outcome: Outcome | BaseException) -> None:
+        if isinstance(outcome, BaseException):
+            waiting.set_exception(outcome)
+        else:
+            waiting.set_result(outcome)
+
+    gathering.put("flights", event, then)
+    return waiting
 
 
 def test_what_arrives_together_is_one_group_and_what_comes_meanwhile_the_next():
@@ -147,18 +161,21 @@ def test_an_event_that_nobody_foresaw_fails_alone():
     assert isinstance(poison, ZeroDivisionError)
 
 
-def test_a_request_that_was_given_up_does_not_keep_the_others():
+def test_who_cannot_be_told_does_not_keep_the_others(caplog):
+    def broken(_: object) -> None:
+        raise ZeroDivisionError("nobody can be told")
+
     async def story():
         ingest = Ingest()
         gathering = Gathering(ingest.submit)
-        tasks = sent(gathering, "a", "b")
+        gathering.put("flights", "a", broken)
+        one = put(gathering, "b")
         await turns()
-        tasks[0].cancel()
         ingest.write()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        return tasks[1].result()
+        return await one
 
     assert asyncio.run(story()).prediction_id == "id of b"
+    assert "nobody can be told" in caplog.text
 
 
 def test_groups_are_bounded_and_nothing_is_remembered_when_all_are_answered():
