@@ -106,6 +106,9 @@ class _BoundedHttp(DirectHttp):
 
     def on_body(self, body: bytes) -> None:
         self._got_on = True
+        if self._due is not None:
+            # It was answered before its body had come: the connection is not idle.
+            self._due = self.loop.time() + self.timeout_keep_alive
         if not self._refused:
             DirectHttp.on_body(self, body)
 
@@ -120,7 +123,8 @@ class _BoundedHttp(DirectHttp):
             return
         # Nothing is to be read or begun: what is left of it is to count, and to see that a next request comes.
         self.server_state.total_requests += 1
-        self._due = self.loop.time() + self.timeout_keep_alive
+        if self._due is None:
+            self._due = self.loop.time() + self.timeout_keep_alive
 
     def _is_large(self) -> bool:
         most = self.limits.total_bytes

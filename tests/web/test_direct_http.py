@@ -16,6 +16,7 @@ from uvicorn import Server
 from driftwatch.errors import StoreFull
 from driftwatch.ports import SpoolReceipt
 from driftwatch.settings import load_settings
+from driftwatch.web import bounded_http
 from driftwatch.web.app import build_app
 from driftwatch.web.front import Front
 from driftwatch.web.server import server_of
@@ -60,9 +61,9 @@ class HeldSpool:
 class Connections:
     """A server of its own over the service, and connections to it."""
 
-    def __init__(self, web: Any) -> None:
+    def __init__(self, web: Any, **options: Any) -> None:
         self._stack = ExitStack()
-        self.server: Server = server_of(build_app(web.service, load_settings()), most_connections=3)
+        self.server: Server = server_of(build_app(web.service, load_settings(**options)), most_connections=3)
         self.url = urlsplit(self._stack.enter_context(served_by(self.server)))
 
     def open(self) -> Answers:
@@ -320,6 +321,36 @@ def test_a_connection_is_kept_as_long_as_it_is_used_and_given_up_when_it_is_idle
     begun = time.monotonic()
     assert one.is_over()
     assert time.monotonic() - begun < 2.0
+    connections.close()
+
+
+def test_what_is_sent_ahead_of_an_answer_is_waited_for(
+    web: Any, spool: HeldSpool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded_http, "HEAD_SECONDS", 0.2)
+    connections = Connections(web)
+    connections.server.config.timeout_keep_alive = 0.2  # type: ignore[assignment]
+    one = connections.open()
+    one.send(post() + b"GET /healthz HTTP/1.1\r\n")
+    until(lambda: spool.held)
+    time.sleep(0.6)
+    spool.release()
+    assert one.next()[0] == 202
+    connections.close()
+
+
+def test_a_body_that_still_comes_behind_its_answer_keeps_the_connection(web: Any) -> None:
+    connections = Connections(web, tokens=[{"name": "ops", "scopes": ["admin"], "hash": hash_of(new_token())}])
+    connections.server.config.timeout_keep_alive = 0.3  # type: ignore[assignment]
+    one = connections.open()
+    whole = post()
+    one.send(whole[:-10])
+    assert one.next()[0] == 401
+    for at in range(10, 0, -1):
+        time.sleep(0.1)
+        one.send(whole[-at : -at + 1 or None])
+    one.send(post())
+    assert one.next()[0] == 401
     connections.close()
 
 

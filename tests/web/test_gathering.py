@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -190,3 +192,30 @@ def test_groups_are_bounded_and_nothing_is_remembered_when_all_are_answered():
         return [len(group) for group in ingest.groups], gathering._lines
 
     assert asyncio.run(story()) == ([MOST_EVENTS, 1], {})
+
+
+def test_what_was_told_is_let_go_without_a_search_for_garbage():
+    class Event:
+        """Can be watched."""
+
+    async def story():
+        receipt: Future[SpoolReceipt] = Future()
+        receipts = [receipt]
+        gathering: Gathering[str, Event] = Gathering(
+            lambda _, events: Submission(("id",) * len(events), (), tuple(receipts), (range(len(events)),))
+        )
+        event = Event()
+        gathering.put("flights", event, lambda _: None)
+        watched = weakref.ref(event)
+        del event
+        await turns()
+        receipts.clear()
+        receipt.set_result(SpoolReceipt(sequence=1, accepted=1, duplicates=()))
+        await turns()
+        return watched()
+
+    gc.disable()
+    try:
+        assert asyncio.run(story()) is None
+    finally:
+        gc.enable()

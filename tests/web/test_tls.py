@@ -1,6 +1,7 @@
 """TLS: what the service speaks, and whom its clients believe."""
 
 import shutil
+import socket
 import ssl
 import subprocess
 import warnings
@@ -51,6 +52,18 @@ def test_a_client_that_trusts_the_certificate_speaks_over_tls(url: str, pair: tu
     with Client(url, ca=pair[0]) as client:
         client.register(document)
         assert client.models()[0]["model"] == "flights"
+
+
+def test_an_event_that_comes_whole_is_answered_with_the_header_of_tls(url: str, pair: tuple[Path, Path]) -> None:
+    body = b'{"features":{"distance":800.0},"prediction":100.0}'
+    head = b"POST /v1/models/flights/predictions HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n" % len(body)
+    port = int(url.rpartition(":")[2])
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=10) as plain,
+        ssl.create_default_context(cafile=str(pair[0])).wrap_socket(plain, server_hostname="127.0.0.1") as secure,
+    ):
+        secure.sendall(head + body)
+        assert b"\r\nstrict-transport-security: " in secure.recv(65_536)
 
 
 def test_the_authority_may_stand_in_the_environment(
