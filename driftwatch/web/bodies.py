@@ -58,13 +58,7 @@ async def read_body(receive: Receive, headers: Mapping[str, str], most_bytes: in
     length = headers.get("content-length", "")
     if length.isdecimal() and int(length[:20]) > most_bytes:
         raise _too_large(most_bytes)
-    message = await receive()
-    if message["type"] == "http.request" and not message.get("more_body", False):
-        body: bytes = message.get("body", b"")
-        if len(body) > most_bytes:
-            raise _too_large(most_bytes)
-    else:
-        body = await _in_pieces(message, receive, most_bytes)
+    body = await _in_pieces(receive, most_bytes)
     if encoding in {"", "identity"}:
         return body
     try:
@@ -76,23 +70,22 @@ async def read_body(receive: Receive, headers: Mapping[str, str], most_bytes: in
         raise ProblemError(problem(HTTPStatus.BAD_REQUEST, "damaged-body", f"The body {damage}.")) from None
 
 
-async def _in_pieces(message: Mapping[str, object], receive: Receive, most_bytes: int) -> bytes:
+async def _in_pieces(receive: Receive, most_bytes: int) -> bytes:
     pieces: list[bytes] = []
     size = 0
     try:
         async with asyncio.timeout(BODY_SECONDS):
             while True:
+                message = await receive()
                 if message["type"] != "http.request":
                     raise Disconnected
-                piece = message.get("body", b"")
-                assert isinstance(piece, bytes)
+                piece: bytes = message.get("body", b"")
                 pieces.append(piece)
                 size += len(piece)
                 if size > most_bytes:
                     raise _too_large(most_bytes)
                 if not message.get("more_body", False):
                     return b"".join(pieces)
-                message = await receive()
     except TimeoutError:
         detail = f"The body did not arrive within {BODY_SECONDS:.0f} seconds."
         raise ProblemError(problem(HTTPStatus.REQUEST_TIMEOUT, "too-slow", detail, headers=_CLOSE)) from None

@@ -10,12 +10,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from driftwatch.web.answer import Answer
 from driftwatch.web.whole_answers import CLOSE, CYCLE, in_one_piece
+
+RECEIVE_WHOLE = "driftwatch.receive_whole"
+"""In the state of a request's scope: to be called in place of ``receive``, where a body of its length may be kept."""
 
 Headers = list[tuple[bytes, bytes]]
 """Names in lower case."""
@@ -53,6 +57,7 @@ class DirectHttp(HttpToolsProtocol):
         self._served = self.app
         self._direct = self.app.direct if isinstance(self.app, TakesDirectly) else None
         self._held: list[bytes] | None = None
+        self._pieces: list[bytes] | None = None
 
     def data_received(self, data: bytes) -> None:
         """Held back is only what may end in the same read."""
@@ -79,10 +84,11 @@ class DirectHttp(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Gather, or hand on."""
-        if self._held is None:
+        gathered = self._held if self._pieces is None else self._pieces
+        if gathered is None:
             HttpToolsProtocol.on_body(self, body)
         else:
-            self._held.append(body)
+            gathered.append(body)
 
     def on_message_complete(self) -> None:
         """Give the whole request to the short way, or to the usual one."""
@@ -96,6 +102,7 @@ class DirectHttp(HttpToolsProtocol):
                 self.cycle = under_way
                 return
             self._go_usual_way()
+        self._pieces = None
         HttpToolsProtocol.on_message_complete(self)
 
     def is_answering(self) -> bool:
@@ -127,8 +134,31 @@ class DirectHttp(HttpToolsProtocol):
         self.headers.extend(headers)
         HttpToolsProtocol.on_headers_complete(self)
         self.scope["state"][CYCLE] = self.cycle
+        self.scope["state"][RECEIVE_WHOLE] = partial(self._receive_whole, self.cycle)
         for piece in held or ():
             HttpToolsProtocol.on_body(self, piece)
+
+    async def _receive_whole(self, cycle: RequestResponseCycle) -> Any:
+        """The first message of a request, with all of its body in it where it is the one that is being read."""
+        if cycle is not self.cycle or not _awaits_more(cycle) or cycle.waiting_for_100_continue:
+            return await cycle.receive()
+        pieces = self._pieces = [bytes(cycle.body)]
+        cycle.body = bytearray()
+        cycle.flow.resume_reading()
+        try:
+            while _awaits_more(cycle):
+                cycle.message_event.clear()
+                await cycle.message_event.wait()
+        finally:
+            if self._pieces is pieces:
+                self._pieces = None
+        if cycle.disconnected:
+            return {"type": "http.disconnect"}
+        return {"type": "http.request", "body": b"".join(pieces), "more_body": False}
+
+
+def _awaits_more(cycle: RequestResponseCycle) -> bool:
+    return cycle.more_body and not cycle.disconnected
 
 
 class _UnderWay(RequestResponseCycle):
@@ -159,4 +189,4 @@ class _UnderWay(RequestResponseCycle):
         protocol.on_response_complete()
 
 
-__all__ = ["DirectHttp", "Headers", "TakesDirectly"]
+__all__ = ["RECEIVE_WHOLE", "DirectHttp", "Headers", "TakesDirectly"]

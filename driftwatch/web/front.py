@@ -14,7 +14,7 @@ from driftwatch.web.answer import ALWAYS, Answer, HeaderPairs
 from driftwatch.web.bodies import Disconnected, body_headers_of, headers_of, read_body
 from driftwatch.web.cached_page import CachedPage
 from driftwatch.web.cloudevents import CloudEventsRoute
-from driftwatch.web.direct_http import Headers
+from driftwatch.web.direct_http import RECEIVE_WHOLE, Headers
 from driftwatch.web.guard import CLOUDEVENTS_PATHS, Guard
 from driftwatch.web.health import alive
 from driftwatch.web.ingest import USUAL_TYPE, IngestRoutes, Kind
@@ -104,7 +104,9 @@ class Front:
             if method != "POST":
                 return _other_method(method, "POST")
             headers = body_headers_of(scope)
-            body = await read_body(receive, headers, self._most_bytes)
+            # A body that says its length is refused by it, or may be kept whole.
+            whole = scope.get("state", {}).get(RECEIVE_WHOLE, receive) if "content-length" in headers else receive
+            body = await read_body(whole, headers, self._most_bytes)
             return await self._ingest.take(Kind(found[2]), found[1], body, headers)
         if path in CLOUDEVENTS_PATHS and (method == "POST" or path != "/"):
             if method != "POST":

@@ -47,10 +47,13 @@ def test_a_client_that_goes_away_is_noticed() -> None:
         asyncio.run(read_body(receiving(messages), {}, 300))
 
 
-def test_a_client_that_never_ends_its_body_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("messages", [[], [{"type": "http.request", "body": b"{", "more_body": True}]])
+def test_a_client_that_never_ends_its_body_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, messages: list[dict[str, Any]]
+) -> None:
     monkeypatch.setattr(bodies, "BODY_SECONDS", 0.01)
     with pytest.raises(ProblemError) as caught:
-        asyncio.run(read_body(receiving([{"type": "http.request", "body": b"{", "more_body": True}]), {}, 300))
+        asyncio.run(read_body(receiving(messages), {}, 300))
     assert status_of(caught.value) == 408
 
 
