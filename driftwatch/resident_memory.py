@@ -20,8 +20,9 @@ from pathlib import Path
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 """Names of the GNU C library for its parameters."""
 
-_MAPPED_BYTES = 128 << 10
-"""Larger pieces come from the system and go back to it when they are freed."""
+_MAPPED_BYTES = 384 << 10
+"""Larger pieces come from the system and go back to it when they are freed. What one read of a connection gives is
+smaller: pages that come anew for each cost an eighth of the processor where long bodies come in."""
 _KEPT_BYTES = 4 << 20
 """What may stay unused at the end of the heap."""
 

@@ -38,7 +38,8 @@ class Pace:
     idle_seconds: float = 1.0
     rests_a_step: float = 10.0
     longest_rest_seconds: float = 0.2
-    stands_back: float = 3.0
+    stands_back: float = 10.0
+    longest_stand_back_seconds: float = 1.0
     most_behind: timedelta = timedelta(seconds=30)
     housekeeping_seconds: float = 60.0
     trouble_seconds: float = 2.0

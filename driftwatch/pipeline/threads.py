@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
@@ -19,6 +20,24 @@ _HOUSEKEEPING = "housekeeping"
 _LOOK_SECONDS = 0.02
 _BREATH_SECONDS = 0.1
 """Between two steps of housekeeping, so that it takes at most its turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """By the clock, and by the time that this thread has had the processor; in seconds."""
+
+    clock: float
+    worked: float
+
+    @classmethod
+    def now(cls) -> Moment:
+        """As it is when this is asked."""
+        return cls(time.monotonic(), time.thread_time())
+
+    def waited(self) -> float:
+        """How long this thread did nothing since."""
+        now = Moment.now()
+        return max(0.0, now.clock - self.clock - (now.worked - self.worked))
 
 
 class Runner:
@@ -96,11 +115,11 @@ class Runner:
 
     def _run_pipeline(self) -> None:
         while not self._stop.is_set():
-            begun, acknowledged = time.monotonic(), self._pipeline.acknowledged()
+            begun, acknowledged = Moment.now(), self._pipeline.acknowledged()
             taken = self._guarded("pipeline", self._pipeline.step)
             if taken and taken < self._pace.rows_a_step // 2:
                 # A step costs the same for one row as for a hundred: where few came, the next ones gather meanwhile.
-                rest = self._pace.rests_a_step * (time.monotonic() - begun)
+                rest = self._pace.rests_a_step * (time.monotonic() - begun.clock)
                 self._stop.wait(min(rest, self._pace.longest_rest_seconds))
             elif taken:
                 self._stand_back(begun, acknowledged)
@@ -109,14 +128,14 @@ class Runner:
 
     def _run_log(self) -> None:
         while not self._stop.is_set():
-            begun, acknowledged = time.monotonic(), self._pipeline.acknowledged()
+            begun, acknowledged = Moment.now(), self._pipeline.acknowledged()
             recorded = self._guarded("log", self._pipeline.record_due)
             if recorded:
                 self._stand_back(begun, acknowledged)
             else:
                 self._stop.wait(self._pace.trouble_seconds if recorded is None else self._pace.idle_seconds / 4)
 
-    def _stand_back(self, begun: float, acknowledged: int) -> None:
+    def _stand_back(self, begun: Moment, acknowledged: int) -> None:
         """Leave the processor to those who wait for an acknowledgement, as long as some do and this is not far behind.
 
         What came in a burst is judged some seconds later, and the burst is over sooner.
@@ -124,11 +143,13 @@ class Runner:
         Parameters
         ----------
         begun
-            When the work began that was just done. It is rested for a multiple of the time that it took.
+            When the work began that was just done. It is rested for a multiple of the time that it had to wait for the
+            processor: where there is enough for all, hardly at all.
         acknowledged
             The sequence up to which entries were acknowledged then.
         """
-        until = time.monotonic() + self._pace.stands_back * (time.monotonic() - begun)
+        rest = min(self._pace.stands_back * begun.waited(), self._pace.longest_stand_back_seconds)
+        until = time.monotonic() + rest
         while timedelta(0) < self._pipeline.behind() < self._pace.most_behind:
             before, acknowledged = acknowledged, self._pipeline.acknowledged()
             left = until - time.monotonic()

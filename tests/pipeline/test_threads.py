@@ -11,11 +11,11 @@ from itertools import count, repeat
 import pytest
 
 from driftwatch.pipeline.run import Pace
-from driftwatch.pipeline.threads import Runner
+from driftwatch.pipeline.threads import Moment, Runner
 from driftwatch.wire.native import PredictionEvent
 
-PACE = Pace(stands_back=3.0, most_behind=timedelta(seconds=30))
-TOOK_SECONDS = 0.1
+PACE = Pace(stands_back=3.0, longest_stand_back_seconds=1.0, most_behind=timedelta(seconds=30))
+WAITED_SECONDS = 0.1
 
 
 def flight(row: int) -> PredictionEvent:
@@ -42,15 +42,24 @@ class Stub:
         return 0
 
 
-def rested_seconds(stub: Stub) -> float:
+def rested_seconds(stub: Stub, *, waited: float = WAITED_SECONDS, worked: float = 0.0) -> float:
+    """After work in which the thread waited and worked for so long."""
     runner = Runner(stub, stub, lambda: False, PACE)  # type: ignore[arg-type]
-    begun = time.monotonic()
-    runner._stand_back(begun - TOOK_SECONDS, 0)
-    return time.monotonic() - begun
+    now = Moment.now()
+    runner._stand_back(Moment(now.clock - waited - worked, now.worked - worked), 0)
+    return time.monotonic() - now.clock
 
 
-def test_it_rests_for_a_multiple_of_what_a_step_took_while_events_are_acknowledged() -> None:
-    assert rested_seconds(Stub(1.0, count(1))) > 2.5 * TOOK_SECONDS
+def test_it_rests_for_a_multiple_of_what_it_waited_for_the_processor_while_events_are_acknowledged() -> None:
+    assert rested_seconds(Stub(1.0, count(1))) > 2.5 * WAITED_SECONDS
+
+
+def test_it_does_not_rest_where_it_had_the_processor_whenever_it_wanted() -> None:
+    assert rested_seconds(Stub(1.0, count(1)), waited=0.0, worked=5.0) < WAITED_SECONDS
+
+
+def test_it_rests_for_a_second_at_most() -> None:
+    assert rested_seconds(Stub(1.0, count(1)), waited=100.0) < 2.0
 
 
 @pytest.mark.parametrize(
@@ -59,11 +68,11 @@ def test_it_rests_for_a_multiple_of_what_a_step_took_while_events_are_acknowledg
     ids=["nobody waits", "nothing is left", "far behind"],
 )
 def test_else_it_does_not_rest(behind_seconds: float, acknowledged: Iterator[int]) -> None:
-    assert rested_seconds(Stub(behind_seconds, acknowledged)) < TOOK_SECONDS
+    assert rested_seconds(Stub(behind_seconds, acknowledged)) < WAITED_SECONDS
 
 
 def test_it_goes_on_when_nobody_waits_any_more() -> None:
-    assert rested_seconds(Stub(1.0, iter([1, 2, 2]))) < 2.5 * TOOK_SECONDS
+    assert rested_seconds(Stub(1.0, iter([1, 2, 2]))) < 2.5 * WAITED_SECONDS
 
 
 def test_how_far_it_is_behind_is_the_age_of_the_last_row_that_it_took(make_world) -> None:
