@@ -256,6 +256,15 @@ def test_a_senseless_option_is_wrong_use(run: Run, option: list[str]) -> None:
     assert run("replay", "events.csv", "--model", "m", *option).code == 2
 
 
+@pytest.fixture
+def ctrl_c_counts() -> Iterator[None]:
+    """Whoever started the tests in the background has them ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c_counts")
 def test_ctrl_c_ends_with_what_was_done_so_far(run: Run, url: str, model: str, tmp_path: Path) -> None:
     write(events(), tmp_path / "events.csv")
 
