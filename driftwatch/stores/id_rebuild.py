@@ -13,12 +13,13 @@ import pyarrow.parquet as pq
 from driftwatch.core.events import Batch, PredictionBatch
 from driftwatch.errors import StoreError
 from driftwatch.stores.disk import disk_failure
+from driftwatch.stores.durable_sqlite import connected, transaction
 from driftwatch.stores.id_hash import IdHash
 from driftwatch.stores.id_index import IdIndex
 from driftwatch.stores.id_runs import Run
 from driftwatch.stores.snapshot import Snapshot
 from driftwatch.stores.spool_bodies import Place, SpoolBodies, body_file
-from driftwatch.stores.spool_file import bodies_folder, body_files, connected, prepared, stored_after
+from driftwatch.stores.spool_file import bodies_folder, body_files, prepared, stored_after
 from driftwatch.wire.arrow import decode, microseconds_of
 
 _Source = tuple[int, str, Callable[[], list[str]]]
@@ -62,10 +63,9 @@ def rebuild_ids(path: Path, files: Sequence[Path], horizon_seconds: float) -> in
     try:
         with closing(connected(path)) as connection, closing(connected(path)) as reader:
             key = prepared(connection, reader, path)
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute("DELETE FROM id_run")
-            connection.execute("DELETE FROM recent_ids")
-            connection.execute("COMMIT")
+            with transaction(connection):
+                connection.execute("DELETE FROM id_run")
+                connection.execute("DELETE FROM recent_ids")
             index = IdIndex(connection, path.with_name(f"{path.name}.ids"), horizon)
             bodies = SpoolBodies(bodies_folder(path), tuple(body_files(connection)))
             hashes, known = IdHash(key), 0
@@ -77,9 +77,8 @@ def rebuild_ids(path: Path, files: Sequence[Path], horizon_seconds: float) -> in
                     continue
                 of_these = hashes.of(model, ids_of())
                 fresh = index.fresh(of_these, received)
-                connection.execute("BEGIN IMMEDIATE")
-                change = index.write(connection, of_these[fresh], received)
-                connection.execute("COMMIT")
+                with transaction(connection):
+                    change = index.write(connection, of_these[fresh], received)
                 index.kept(change)
                 known += int(fresh.sum())
             index.close()

@@ -22,7 +22,7 @@ from driftwatch.crash_points import reached
 from driftwatch.errors import StoreError, StoreFull
 from driftwatch.ports import HalfKind, InboxRoom, LoggedHalf
 from driftwatch.stores.disk import disk_failure, sync_folder
-from driftwatch.stores.spool_file import connected
+from driftwatch.stores.durable_sqlite import connected, made_durable, transaction
 
 _VERSION = 1
 _SCHEMA = (
@@ -306,36 +306,18 @@ class SqliteInbox:
             if self._closing and not self._thread.is_alive():
                 raise StoreError("The inbox is closed. Open it again to change it.")
             held = replace(self._held)
-            self._writer.execute("BEGIN IMMEDIATE")
-            try:
+            with transaction(self._writer):
                 yield self._writer, held
-                self._writer.execute("COMMIT")
-            except BaseException:
-                # After some failures SQLite has rolled back by itself.
-                if self._writer.in_transaction:
-                    self._writer.execute("ROLLBACK")
-                raise
             with self._wake:
                 self._held = held
                 self._wake.notify_all()
 
 
 def _prepare(writer: sqlite3.Connection, path: Path) -> None:
-    (mode,) = writer.execute("PRAGMA journal_mode = WAL").fetchone()
-    if mode != "wal":
-        raise StoreError(f"The inbox {path} lies on a file system without shared memory. Use a local disk.")
-    writer.execute("PRAGMA synchronous = FULL")
-    (version,) = writer.execute("PRAGMA user_version").fetchone()
-    if version > _VERSION:
-        raise StoreError(
-            f"The inbox {path} was written by a later driftwatch (format {version}, this one reads {_VERSION}). "
-            "Upgrade driftwatch."
-        )
-    if version == 0:
-        writer.execute("BEGIN IMMEDIATE")
-        for statement in _SCHEMA:
-            writer.execute(statement)
-        writer.execute("COMMIT")
+    if made_durable(writer, f"The inbox {path}", _VERSION) == 0:
+        with transaction(writer):
+            for statement in _SCHEMA:
+                writer.execute(statement)
         sync_folder(path.parent)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftwatch.core.events import Batch, LabelBatch, PredictionBatch, joined_labels
+from driftwatch.core.row_groups import rows_by_value
 from driftwatch.core.table import MISSING_CODE, Ages, Names, Numbers, Table, Values, concatenated
 from driftwatch.core.texts import chained
 from driftwatch.core.windows import from_microseconds, to_microseconds
@@ -55,8 +56,8 @@ def cut(entries: Sequence[SpoolEntry]) -> dict[FileKey, list[Part]]:
 
 def _days(event_time: NDArray[np.int64]) -> Iterator[tuple[date, NDArray[np.intp]]]:
     numbers = event_time // DAY_MICROSECONDS
-    for number in np.unique(numbers).tolist():
-        yield from_microseconds(number * DAY_MICROSECONDS).date(), np.flatnonzero(numbers == number)
+    for number, rows in rows_by_value(numbers):
+        yield from_microseconds(number * DAY_MICROSECONDS).date(), rows
 
 
 def _layout(batch: Batch) -> tuple[str, str]:

@@ -24,13 +24,13 @@ from driftwatch.crash_points import reached
 from driftwatch.errors import StoreError, StoreFull
 from driftwatch.ports import SpoolEntry, SpoolReceipt, SpoolRoom
 from driftwatch.stores.disk import disk_failure
+from driftwatch.stores.durable_sqlite import connected
 from driftwatch.stores.id_hash import IdHash
 from driftwatch.stores.id_index import IdIndex
 from driftwatch.stores.spool_bodies import SpoolBodies
 from driftwatch.stores.spool_file import (
     bodies_folder,
     body_files,
-    connected,
     contents,
     last_of,
     prepared,

@@ -206,10 +206,14 @@ class SpoolBodies:
             path = self._folder / body_file(self._last)
             folder_of(path)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            self._open = _Open(self._last, path, descriptor)
-            sync_folder(self._folder)
+            try:
+                sync_folder(self._folder)
+            except OSError:
+                os.close(descriptor)
+                raise
             with self._lock:
                 self._files.add(self._last)
+            self._open = _Open(self._last, path, descriptor)
         return self._open
 
     def _let_go(self) -> None:

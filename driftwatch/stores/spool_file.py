@@ -11,9 +11,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from driftwatch.errors import StoreError
 from driftwatch.stores import id_index
 from driftwatch.stores.disk import sync_folder
+from driftwatch.stores.durable_sqlite import made_durable, transaction
 from driftwatch.stores.id_hash import KEY_BYTES
 from driftwatch.stores.spool_bodies import Place, SpoolBodies
 from driftwatch.wire.arrow import decode
@@ -105,24 +105,14 @@ def last_of(connection: sqlite3.Connection, after: int, limit: int) -> int:
 def prepared(writer: sqlite3.Connection, reader: sqlite3.Connection, path: Path) -> bytes:
     """Set the connections up, make the tables where there are none, and answer the key of the id hashes."""
     writer.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
-    (mode,) = writer.execute("PRAGMA journal_mode = WAL").fetchone()
-    if mode != "wal":
-        raise StoreError(f"The spool {path} lies on a file system without shared memory. Use a local disk.")
+    version = made_durable(writer, f"The spool {path}", _VERSION)
     writer.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
-    writer.execute("PRAGMA synchronous = FULL")
     writer.execute("PRAGMA secure_delete = OFF")
-    (version,) = writer.execute("PRAGMA user_version").fetchone()
-    if version > _VERSION:
-        raise StoreError(
-            f"The spool {path} was written by a later driftwatch (format {version}, this one reads {_VERSION}). "
-            "Upgrade driftwatch."
-        )
     if version == 0:
-        writer.execute("BEGIN IMMEDIATE")
-        for statement in _SCHEMA:
-            writer.execute(statement)
-        writer.execute("INSERT INTO secret VALUES (?)", (secrets.token_bytes(KEY_BYTES),))
-        writer.execute("COMMIT")
+        with transaction(writer):
+            for statement in _SCHEMA:
+                writer.execute(statement)
+            writer.execute("INSERT INTO secret VALUES (?)", (secrets.token_bytes(KEY_BYTES),))
         sync_folder(path.parent)
     elif version == 1:
         _take_bodies_out(writer, bodies_folder(path))
@@ -133,8 +123,7 @@ def prepared(writer: sqlite3.Connection, reader: sqlite3.Connection, path: Path)
 
 def _take_bodies_out(writer: sqlite3.Connection, folder: Path) -> None:
     """Bring a spool of format 1 up to date: there the bodies are in the table itself."""
-    with closing(SpoolBodies(folder, ())) as bodies:
-        writer.execute("BEGIN IMMEDIATE")
+    with closing(SpoolBodies(folder, ())) as bodies, transaction(writer):
         for column in ("file", "start", "size_bytes"):
             writer.execute(f"ALTER TABLE entry ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0")
         for (sequence,) in writer.execute("SELECT sequence FROM entry ORDER BY sequence").fetchall():
@@ -148,7 +137,6 @@ def _take_bodies_out(writer: sqlite3.Connection, folder: Path) -> None:
             )
         writer.execute("ALTER TABLE entry DROP COLUMN body")
         writer.execute(f"PRAGMA user_version = {_VERSION}")
-        writer.execute("COMMIT")
 
 
 def bodies_folder(path: Path) -> Path:
@@ -167,8 +155,3 @@ def contents(connection: sqlite3.Connection) -> tuple[int | None, int, int, int]
     first, rows, size_bytes = connection.execute(question).fetchone()
     given = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'entry'").fetchone()
     return first, int(rows), int(size_bytes), int(given[0]) if given else 0
-
-
-def connected(path: Path) -> sqlite3.Connection:
-    """A connection that begins transactions only when it is told to, for use by any thread, one at a time."""
-    return sqlite3.connect(path, timeout=10.0, isolation_level=None, check_same_thread=False)

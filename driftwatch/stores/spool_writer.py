@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from driftwatch.core.windows import from_microseconds
 from driftwatch.crash_points import reached
 from driftwatch.ports import SpoolEntry, SpoolReceipt
+from driftwatch.stores.durable_sqlite import transaction
 from driftwatch.stores.id_hash import IdHash
 from driftwatch.stores.id_index import IdIndex
 from driftwatch.stores.spool_bodies import Place, SpoolBodies
@@ -134,15 +135,11 @@ class SpoolWriter:
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         committing = False
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            yield self._connection
-            committing = True
-            self._connection.execute("COMMIT")
+            with transaction(self._connection):
+                yield self._connection
+                committing = True
         except BaseException:
             self._bodies.take_back(in_doubt=committing)
-            # After some failures SQLite has rolled back by itself.
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
             raise
 
 

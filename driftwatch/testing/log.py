@@ -10,6 +10,7 @@ from datetime import datetime
 import numpy as np
 
 from driftwatch.core.events import Batch, LabelBatch, PredictionBatch
+from driftwatch.core.row_groups import rows_by_value
 from driftwatch.core.windows import from_microseconds, to_microseconds
 from driftwatch.errors import StoreError
 from driftwatch.ports import LogFile, SpoolEntry
@@ -39,10 +40,9 @@ class MemoryLog:
         parts: dict[tuple[str, str, int], list[_Part]] = {}
         for entry in entries:
             kind = "predictions" if isinstance(entry.batch, PredictionBatch) else "labels"
-            days = entry.batch.event_time // _DAY
-            for day in np.unique(days).tolist():
-                part = _Part(entry.sequence, _rows(entry.batch, np.flatnonzero(days == day)))
-                parts.setdefault((kind, entry.batch.model, day), []).append(part)
+            for number, positions in rows_by_value(entry.batch.event_time // _DAY):
+                part = _Part(entry.sequence, _rows(entry.batch, positions))
+                parts.setdefault((kind, entry.batch.model, number), []).append(part)
         written = []
         for (kind, model, day_number), rows_of_file in sorted(parts.items(), key=lambda item: item[0]):
             day = from_microseconds(day_number * _DAY).date()

@@ -18,6 +18,9 @@ ALWAYS: HeaderPairs = (
 )
 """Headers of every answer, unless it says otherwise."""
 
+CLOSE = (b"connection", b"close")
+"""The header of an answer after which the connection ends."""
+
 
 @lru_cache(maxsize=32)
 def _head(content_type: str) -> bytes:
@@ -62,4 +65,4 @@ class Answer(msgspec.Struct, frozen=True):
         await send({"type": "http.response.body", "body": b"" if head else self.body})
 
 
-__all__ = ["ALWAYS", "JSON", "Answer", "HeaderPairs", "lines_of"]
+__all__ = ["ALWAYS", "CLOSE", "JSON", "Answer", "HeaderPairs", "lines_of"]

@@ -8,13 +8,12 @@ from http import HTTPStatus
 
 from starlette.types import Receive, Scope
 
+from driftwatch.web.answer import CLOSE
 from driftwatch.web.problems import ProblemError, problem
 from driftwatch.wire.inflation import INFLATERS, Damaged, TooLarge
 
 BODY_SECONDS = 30.0
 """How long a client may take to send its body."""
-
-_CLOSE = ((b"connection", b"close"),)
 
 
 class Disconnected(Exception):
@@ -88,7 +87,7 @@ async def _in_pieces(receive: Receive, most_bytes: int) -> bytes:
                     return b"".join(pieces)
     except TimeoutError:
         detail = f"The body did not arrive within {BODY_SECONDS:.0f} seconds."
-        raise ProblemError(problem(HTTPStatus.REQUEST_TIMEOUT, "too-slow", detail, headers=_CLOSE)) from None
+        raise ProblemError(problem(HTTPStatus.REQUEST_TIMEOUT, "too-slow", detail, headers=(CLOSE,))) from None
 
 
 def _too_large(most_bytes: int) -> ProblemError:
@@ -98,7 +97,7 @@ def _too_large(most_bytes: int) -> ProblemError:
             "too-large",
             f"A body may hold at most {most_bytes:,} bytes, inflated too. Send less at once, "
             "or raise the setting max_body_bytes.",
-            headers=_CLOSE,
+            headers=(CLOSE,),
         )
     )
 

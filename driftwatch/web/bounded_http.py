@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+from driftwatch.web.answer import CLOSE
 from driftwatch.web.direct_http import DirectHttp
 from driftwatch.web.problems import problem
-from driftwatch.web.whole_answers import CLOSE, in_one_piece
+from driftwatch.web.whole_answers import in_one_piece
 
 MOST_CONNECTIONS = 1_000
 HEAD_SECONDS = 30.0

@@ -15,8 +15,8 @@ from typing import Any, Protocol, runtime_checkable
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from driftwatch.web.answer import Answer
-from driftwatch.web.whole_answers import CLOSE, CYCLE, in_one_piece
+from driftwatch.web.answer import CLOSE, Answer
+from driftwatch.web.whole_answers import CYCLE, in_one_piece
 
 RECEIVE_WHOLE = "driftwatch.receive_whole"
 """In the state of a request's scope: to be called in place of ``receive``, where a body of its length may be kept."""

@@ -12,9 +12,6 @@ from driftwatch.web.answer import Answer, HeaderPairs, lines_of
 CYCLE = "driftwatch.cycle"
 """In the state of a request's scope: what `write_whole` takes."""
 
-CLOSE = (b"connection", b"close")
-"""The header of an answer after which the connection ends."""
-
 
 def in_one_piece(answer: Answer, of_server: Sequence[tuple[bytes, bytes]]) -> bytes:
     """An answer to no HEAD as it is written, with the headers that the server gives to every one."""
@@ -53,4 +50,4 @@ def _lines(headers: HeaderPairs) -> bytes:
     return lines_of(headers)
 
 
-__all__ = ["CLOSE", "CYCLE", "in_one_piece", "write_whole"]
+__all__ = ["CYCLE", "in_one_piece", "write_whole"]

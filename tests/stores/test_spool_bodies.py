@@ -187,6 +187,17 @@ def test_bodies_are_synced_before_the_commit_that_counts_on_them(
         spool._writer._connection.set_trace_callback(None)
 
 
+def test_a_file_whose_name_cannot_be_made_durable_takes_no_body(
+    bodies: SpoolBodies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(spool_bodies, "sync_folder", lambda _: (_ for _ in ()).throw(OSError(5, "Input/output error")))
+        with pytest.raises(OSError, match="Input"):
+            bodies.append(prediction_batch(["a"]))
+        bodies.take_back(in_doubt=False)
+    assert ids_at(bodies, kept(bodies, prediction_batch(["b"]))) == [["b"]]
+
+
 def test_a_commit_that_fails_keeps_nothing_and_the_next_one_is_whole(tmp_path: Path) -> None:
     """The database alone has no room; only its bodies have."""
     path = tmp_path / "spool.db"
